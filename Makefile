@@ -1,0 +1,82 @@
+# GNU Make 3.81 is enough. `make` alone lists the targets.
+PYTHON ?= python3
+SHELL := /bin/sh
+DEV := .venv/.installed
+OPERATOR := .venv-operator/.installed
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup requirements cluster cluster-down operator demo unit model controlplane e2e house \
+	test test-full bench generate verify lint format clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+
+setup: $(DEV) $(OPERATOR) ## make .venv (development) and .venv-operator (what the operator runs in)
+
+$(DEV): requirements/dev.txt pyproject.toml scripts/install.py
+	@$(PYTHON) scripts/install.py .venv requirements/dev.txt
+	@touch $@
+
+$(OPERATOR): requirements/operator.txt pyproject.toml scripts/install.py $(DEV)
+	@$(PYTHON) scripts/install.py .venv-operator requirements/operator.txt --builder .venv
+	@touch $@
+
+requirements: $(DEV) ## compile requirements/*.in into exact versions with hashes
+	@$(BIN)/python scripts/lock.py
+
+cluster: $(DEV) ## start the test cluster (or find it running); writes and prints its kubeconfig's path
+	@$(BIN)/python -m tests.cluster up
+
+cluster-down: $(DEV) ## stop the test cluster and remove what it left on this machine
+	@$(BIN)/python -m tests.cluster down
+
+operator: setup ## run the operator here, against $$KUBECONFIG or the test cluster
+	@$(BIN)/python scripts/run_operator.py
+
+demo: setup ## show the operator at work on the test cluster
+	@$(BIN)/python -m demo
+
+unit: $(DEV) ## tests without I/O
+	$(PYTEST) tests/unit
+
+model: $(DEV) ## random sequences against the model
+	$(PYTEST) tests/model
+
+controlplane: setup ## tests on a real control plane with simulated nodes
+	$(PYTEST) tests/controlplane
+
+e2e: setup ## tests with real containers
+	$(PYTEST) tests/e2e
+
+house: setup ## tests of the repository itself
+	$(PYTEST) tests/house
+
+test: verify ## what CI runs: verify and every tier; anything not run is a failure
+	$(PYTEST) --require-all-tiers tests/unit tests/model tests/house tests/controlplane tests/e2e
+
+test-full: verify ## `test` and the long tests marked full
+	$(PYTEST) --require-all-tiers --full tests/unit tests/model tests/house tests/controlplane tests/e2e
+
+bench: ## measurements (not built yet)
+	@echo "bench: not built yet" >&2; exit 2
+
+generate: $(DEV) ## write what is made from the models: crds/
+	@$(BIN)/python scripts/generate.py
+
+verify: setup lint ## generated files are fresh, style, types, layers
+	@$(BIN)/python scripts/generate.py --check
+
+lint: $(DEV) ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(DEV) ## rewrite the code in the house's format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+clean: ## remove both environments and all caches of the repository
+	rm -rf .venv .venv-operator .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
