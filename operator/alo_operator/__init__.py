@@ -1,0 +1,1 @@
+"""alo-operator: durable promises for Kubernetes."""

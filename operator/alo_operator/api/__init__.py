@@ -1,0 +1,1 @@
+"""What users write and read: names, the models of both kinds, and the CRDs made from them."""
