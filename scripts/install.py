@@ -44,7 +44,7 @@ def main() -> int:
     return 0
 
 
-def what_is_missing():  # type: ignore[no-untyped-def]  # stays readable for Pythons too old to run anything else
+def what_is_missing() -> "str | None":
     """Return one sentence on what has to be installed first, or None."""
     if sys.version_info < OLDEST:
         return (
@@ -62,7 +62,7 @@ def make(target: Path, lock: Path, builder: Path) -> None:
     say(f"making {target.name} with Python {'.'.join(map(str, sys.version_info[:3]))}")
     run(sys.executable, "-m", "venv", target)
     say(f"installing {count(lock)} packages of {lock.relative_to(ROOT)} (the first time they are downloaded)")
-    pip = [target / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    pip: list[str | Path] = [target / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
     run(*pip, "--require-hashes", "--only-binary", ":all:", "-r", lock)
     say("installing the project itself, editable")
     with tempfile.TemporaryDirectory() as scratch:

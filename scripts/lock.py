@@ -12,9 +12,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONS = (
-    "--quiet --universal --python-version=3.11 --generate-hashes"
-    " --no-emit-index-url --no-emit-find-links --no-header --no-annotate"
-).split()
+    "--quiet",
+    "--universal",
+    "--python-version=3.11",
+    "--generate-hashes",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+    "--no-header",
+    "--no-annotate",
+)
 
 
 def main() -> int:
@@ -23,7 +29,9 @@ def main() -> int:
     for name in ("operator", "dev"):
         source, target = f"requirements/{name}.in", f"requirements/{name}.txt"
         print(f"lock: {source} -> {target}", flush=True)
-        done = subprocess.run([uv, "pip", "compile", *OPTIONS, *sys.argv[1:], source, "-o", target], cwd=ROOT)
+        done = subprocess.run(
+            [uv, "pip", "compile", *OPTIONS, *sys.argv[1:], source, "-o", target], cwd=ROOT, check=False
+        )
         if done.returncode:
             return done.returncode
     return 0
