@@ -4,10 +4,11 @@ A field's description is its text in the CRD, in `kubectl explain` and in the re
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 
 from alo_operator.api import limits
 from alo_operator.api.durations import DURATION_MAX_LENGTH, DURATION_MIN_LENGTH, DURATION_PATTERN
@@ -68,4 +69,19 @@ Reason = Annotated[str, Field(max_length=limits.REASON)]
 Count = Annotated[int, Field(ge=0)]
 
 JsonObject = dict[str, Any]
-"""A raw JSON object, kept as it came."""
+"""A raw JSON object, kept as it came. Its CRD schema is `RAW_OBJECT_SCHEMA`."""
+
+# Not "type: object" with preserve-unknown-fields: CEL's equality skips a key of such an object that the other side
+# lacks, so that {a: 1} equals {b: 1}. With every value declared as preserved, equality goes all the way down.
+RAW_OBJECT_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "additionalProperties": {"nullable": True, "x-kubernetes-preserve-unknown-fields": True},
+    "x-kubernetes-map-type": "atomic",
+}
+
+ATOMIC_LIST: Final[JsonDict] = {"x-kubernetes-list-type": "atomic"}
+
+
+def map_list(key: str) -> JsonDict:
+    """Schema extension of a list whose entries are told apart by the field `key`."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}

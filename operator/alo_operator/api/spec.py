@@ -3,10 +3,20 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from alo_operator.api import limits
-from alo_operator.api.model import ApiModel, DnsLabel, Duration, JsonObject, ObjectName, Reason, is_empty
+from alo_operator.api.model import (
+    RAW_OBJECT_SCHEMA,
+    ApiModel,
+    DnsLabel,
+    Duration,
+    JsonObject,
+    ObjectName,
+    Reason,
+    is_empty,
+    map_list,
+)
 
 
 class ReadyWhen(StrEnum):
@@ -30,7 +40,27 @@ def _has_job_spec(job: dict[str, Any]) -> dict[str, Any]:
     return job
 
 
-JobTemplate = Annotated[JsonObject, AfterValidator(_has_job_spec)]
+JobTemplate = Annotated[
+    JsonObject,
+    AfterValidator(_has_job_spec),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "required": ["spec"],
+            "properties": {
+                "metadata": {
+                    **RAW_OBJECT_SCHEMA,
+                    "description": "Labels and annotations for the Job, as in a batch/v1 Job.",
+                },
+                "spec": {
+                    **RAW_OBJECT_SCHEMA,
+                    "description": "The spec of a batch/v1 Job. The API server checks it when the Job is made; a "
+                    "field it does not know or accept ends the operation as InvalidJob with the server's own words.",
+                },
+            },
+        }
+    ),
+]
 """`{metadata?: {...}, spec: {...}}` as raw JSON; the API server judges the rest when the Job is posted."""
 
 
@@ -136,8 +166,8 @@ class OperationSpec(ApiModel):
     metadata: dict[str, Annotated[str, Field(max_length=limits.METADATA_CHARACTERS)]] | None = Field(
         default=None,
         max_length=limits.METADATA_ENTRIES,
-        description="Words of your own about the operation, such as who asked for it: at most 64 entries and 8 KiB in "
-        "all. They are sent along with every outcome. Cannot be changed.",
+        description="Words of your own about the operation, such as who asked for it: at most 64 entries and "
+        "8192 characters in all. They are sent along with every outcome. Cannot be changed.",
     )
     timeouts: Timeouts | None = Field(
         default=None,
@@ -146,6 +176,7 @@ class OperationSpec(ApiModel):
     )
     callbacks: tuple[Callback, ...] = Field(
         default=(),
+        json_schema_extra=map_list("name"),
         exclude_if=is_empty,
         max_length=limits.CALLBACKS,
         description="Who is told over HTTP how the operation ended, at least once each. An entry cannot be changed: "

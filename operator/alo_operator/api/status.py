@@ -7,6 +7,7 @@ from pydantic import Field
 
 from alo_operator.api import limits
 from alo_operator.api.model import (
+    ATOMIC_LIST,
     ApiModel,
     Count,
     Digest,
@@ -17,6 +18,7 @@ from alo_operator.api.model import (
     Uid,
     Word,
     is_empty,
+    map_list,
 )
 from alo_operator.api.phases import Phase, Promise
 from alo_operator.api.spec import Retention, Timeouts
@@ -178,6 +180,7 @@ class Failure(ApiModel):
     )
     causes: tuple[Cause, ...] = Field(
         default=(),
+        json_schema_extra=ATOMIC_LIST,
         exclude_if=is_empty,
         max_length=limits.CAUSES,
         description="What led to it, outermost first, at most 8.",
@@ -244,6 +247,7 @@ class OperationStatus(ApiModel):
     completion_time: Timestamp | None = Field(default=None, description="When the promise was settled.")
     conditions: tuple[Condition, ...] = Field(
         default=(),
+        json_schema_extra=map_list("type"),
         exclude_if=is_empty,
         max_length=limits.CONDITIONS,
         description="Aspects of the state, one entry per type. Completed is True once the operation has ended, "
@@ -263,5 +267,9 @@ class OperationStatus(ApiModel):
         default=None, description="How a cancellation went, whoever asked for it. Once here it stays."
     )
     deliveries: tuple[Delivery, ...] = Field(
-        default=(), exclude_if=is_empty, max_length=limits.CALLBACKS, description="How telling each callback went."
+        default=(),
+        json_schema_extra=map_list("name"),
+        exclude_if=is_empty,
+        max_length=limits.CALLBACKS,
+        description="How telling each callback went.",
     )

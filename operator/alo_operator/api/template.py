@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from alo_operator.api import limits
-from alo_operator.api.model import ApiModel, DnsLabel, JsonObject, is_empty
+from alo_operator.api.model import ApiModel, DnsLabel, JsonObject, is_empty, map_list
 from alo_operator.api.spec import JobTemplate, Retention, Timeouts
 
 
@@ -51,6 +51,7 @@ class TemplateSpec(ApiModel):
     )
     env: tuple[EnvFromInput, ...] = Field(
         default=(),
+        json_schema_extra=map_list("name"),
         exclude_if=is_empty,
         max_length=limits.ENV,
         description="Environment variables of the worker container that take their values from the input. The input "

@@ -1,0 +1,122 @@
+"""Rules in CEL that the API server itself enforces, and their messages.
+
+The messages say what to do. `dyn(...)` and the list brackets in the rule on `input` have reasons: CEL knows no
+type for a map of arbitrary JSON and hides the field from typed access, and it counts the cost of comparing two lists
+of one element as small whatever is in them.
+"""
+
+from typing import Any, Final
+
+from alo_operator.api import limits
+from alo_operator.api.phases import Promise
+
+Rule = dict[str, Any]
+
+IMMUTABLE_FIELDS: Final = ("templateRef", "job", "input", "metadata", "timeouts")
+FROZEN_FIELDS: Final = (
+    "promise",
+    "phase",
+    "result",
+    "failure",
+    "startTime",
+    "completionTime",
+    "specDigest",
+    "progress",
+    "attempts",
+)
+FROZEN_CONDITIONS: Final = ("Completed", "Succeeded")
+
+
+def immutable_message(field: str) -> str:
+    """What the API server says when `spec.<field>` is changed, added or removed."""
+    return (
+        f"spec.{field} defines the work and cannot be changed, added or removed: create an operation under a new name"
+    )
+
+
+def frozen_message(field: str) -> str:
+    """What the API server says when a settled operation's `status.<field>` is touched."""
+    return f"status.{field} of a settled operation never changes: create an operation under a new name"
+
+
+def _same(new: str, old: str, field: str) -> str:
+    """Both have `field` and it is equal, or neither has it."""
+    return f"has({new}.{field}) == has({old}.{field}) && (!has({new}.{field}) || {new}.{field} == {old}.{field})"
+
+
+def _same_hidden(field: str) -> str:
+    new, old = f"dyn(self).{field}", f"dyn(oldSelf).{field}"
+    return f"has({new}) == has({old}) && (!has({new}) || [{new}] == [{old}])"
+
+
+def _immutable(field: str) -> Rule:
+    rule = _same_hidden(field) if field == "input" else _same("self", "oldSelf", field)
+    return {"rule": rule, "message": immutable_message(field), "reason": "FieldValueForbidden"}
+
+
+# A rule on status alone never runs when the new object has no status, so these stand at the root.
+_NOT_SETTLED: Final = (
+    f"!has(oldSelf.status) || !has(oldSelf.status.promise) || oldSelf.status.promise == '{Promise.PENDING}'"
+)
+
+
+def _frozen(field: str) -> Rule:
+    return {
+        "rule": f"{_NOT_SETTLED} || (has(self.status) && {_same('self.status', 'oldSelf.status', field)})",
+        "message": frozen_message(field),
+        "reason": "FieldValueForbidden",
+    }
+
+
+def _frozen_condition(kind: str) -> Rule:
+    def states(side: str) -> str:
+        conditions = f"{side}.status.conditions"
+        return f"(has({conditions}) ? {conditions}.filter(c, c.type == '{kind}').map(c, c.status) : [])"
+
+    return {
+        "rule": f"{_NOT_SETTLED} || (has(self.status) && {states('self')} == {states('oldSelf')})",
+        "message": frozen_message(f"conditions[{kind}].status"),
+        "reason": "FieldValueForbidden",
+    }
+
+
+def name_rule(kind: str) -> Rule:
+    """At the root of a kind; the API server's own rule for names allows dots and 253 characters."""
+    return {
+        "rule": f"self.metadata.name.size() <= {limits.NAME} && !self.metadata.name.contains('.')",
+        "message": f"the name of an {kind} is a DNS label: lower-case letters, digits and dashes, "
+        f"at most {limits.NAME} characters",
+    }
+
+
+SPEC_RULES: Final[tuple[Rule, ...]] = (
+    {
+        "rule": "has(self.templateRef) != has(self.job)",
+        "message": "give exactly one of spec.templateRef and spec.job",
+    },
+    *(_immutable(field) for field in IMMUTABLE_FIELDS),
+)
+
+METADATA_RULES: Final[tuple[Rule, ...]] = (
+    {
+        "rule": f"self.map(k, k.size() + self[k].size()).sum() <= {limits.METADATA_CHARACTERS}",
+        "message": f"spec.metadata is too large: keys and values may have {limits.METADATA_CHARACTERS} characters in all",
+    },
+)
+
+CALLBACK_RULES: Final[tuple[Rule, ...]] = (
+    {
+        "rule": "self == oldSelf",
+        "message": "a callback cannot be changed: remove this one and add another under a new name",
+        "reason": "FieldValueForbidden",
+    },
+    {
+        "rule": "self.format != 'StandardWebhooks' || has(self.secretRef)",
+        "message": "the format StandardWebhooks signs its messages: give secretRef, or use the format CloudEvents",
+    },
+)
+
+FREEZE_RULES: Final[tuple[Rule, ...]] = (
+    *(_frozen(field) for field in FROZEN_FIELDS),
+    *(_frozen_condition(kind) for kind in FROZEN_CONDITIONS),
+)
