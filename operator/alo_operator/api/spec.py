@@ -172,7 +172,8 @@ class OperationSpec(ApiModel):
     timeouts: Timeouts | None = Field(
         default=None,
         description="Limits on how long the operation may wait and run. When one passes, the work is cancelled and "
-        "the operation ends as TimedOut. Values left out come from the template. Cannot be changed.",
+        "the operation ends as TimedOut. Written like 90s, 10m or 1h30m; 0 is no time at all. Values left out come "
+        "from the template. Cannot be changed.",
     )
     callbacks: tuple[Callback, ...] = Field(
         default=(),
@@ -200,7 +201,9 @@ class OperationSpec(ApiModel):
         "Ready back.",
     )
     retention: Retention | None = Field(
-        default=None, description="How long the Job and this record are kept after the operation has ended."
+        default=None,
+        description="How long the Job and this record are kept after the operation has ended. Written like 90s, 10m or 720h; "
+        "0 is no time at all.",
     )
 
     @model_validator(mode="after")
