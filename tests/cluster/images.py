@@ -1,0 +1,5 @@
+from pathlib import Path
+
+
+def built() -> list[Path]:
+    return []

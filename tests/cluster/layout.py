@@ -1,0 +1,124 @@
+"""Where one source-built cluster lives on this machine: its folder, addresses and ports. Written down at `up`."""
+
+import hashlib
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from tests.cluster.pki import Authority
+from tests.cluster.processes import Processes
+from tests.cluster.providers import ROOT, Options
+
+LOOPBACK = "127.0.0.1"
+# One range for each kind of address. The pods' own bridge carries the first address of its range, and the API server
+# listens there, where pods reach it too.
+SERVICE_RANGE = "10.96.0.0/16"
+SERVICE_ADDRESS = "10.96.0.1"  # what Kubernetes gives the API server in that range
+POD_RANGE = "10.97.0.0/16"
+BRIDGE_ADDRESS = "10.97.0.1"
+SIMULATED_RANGE = "10.95.0.0/16"
+PORTS = ("etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet-health")
+# A socket's path has at most 107 characters; kubelet and containerd add up to 45 to their folder's.
+LONGEST_NODE_DIR = 60
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All that is decided before the first process starts."""
+
+    state_dir: Path
+    options: Options
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """Where the API server listens: never on an address that other machines reach."""
+        return BRIDGE_ADDRESS if self.options.real_node else LOOPBACK
+
+    @property
+    def server(self) -> str:
+        return f"https://{self.address}:{self.ports['kube-apiserver']}"
+
+    @property
+    def tag(self) -> str:
+        """Eight characters that are this cluster's own on this machine, for names that have no room for more."""
+        return hashlib.sha256(str(self.state_dir).encode()).hexdigest()[:8]
+
+    @property
+    def bridge(self) -> str:
+        return f"alo-{self.tag}"
+
+    @property
+    def node_name(self) -> str:
+        return f"{self.options.name}-real"
+
+    @property
+    def node_dir(self) -> Path:
+        """Where containerd and kubelet keep their files: in the state folder, unless its path is too long for that."""
+        inside = self.state_dir / "node"
+        return inside if len(str(inside)) <= LONGEST_NODE_DIR else Path("/var/lib/alo-operator") / self.tag
+
+    @property
+    def authority(self) -> Authority:
+        return Authority(self.state_dir / "pki")
+
+    @property
+    def processes(self) -> Processes:
+        return Processes(self.state_dir)
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.state_dir / "kubeconfig"
+
+    @property
+    def audit_log(self) -> Path:
+        return self.state_dir / "audit.log"
+
+    def component_kubeconfig(self, component: str) -> Path:
+        return self.state_dir / "kubeconfigs" / f"{component}.kubeconfig"
+
+    def save(self) -> None:
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        record = {"options": asdict(self.options), "ports": self.ports}
+        unfinished = self.state_dir / "cluster.json.new"
+        unfinished.write_text(json.dumps(record, indent=2) + "\n")
+        unfinished.rename(self.state_dir / "cluster.json")
+
+
+def state_dir_of(name: str) -> Path:
+    return ROOT / ".cluster" / name
+
+
+def saved(name: str) -> Layout | None:
+    """Return the layout that the last `up` of this name wrote down, if there is one that can be read."""
+    folder = state_dir_of(name)
+    try:
+        record = json.loads((folder / "cluster.json").read_text())
+        return Layout(folder, Options(**record["options"]), {key: int(port) for key, port in record["ports"].items()})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def planned(options: Options) -> Layout:
+    """Return a layout with ports that are free now."""
+    return Layout(state_dir_of(options.name), options, free_ports())
+
+
+def free_ports() -> dict[str, int]:
+    """Return a port of the loopback address for each name, all different, free at this moment."""
+    sockets = {name: socket.socket(socket.AF_INET, socket.SOCK_STREAM) for name in PORTS}
+    try:
+        for opened in sockets.values():
+            opened.bind((LOOPBACK, 0))
+        return {name: int(opened.getsockname()[1]) for name, opened in sockets.items()}
+    finally:
+        for opened in sockets.values():
+            opened.close()
+
+
+def unproxied_environment() -> dict[str, str]:
+    """Return variables which make sure that no component asks a proxy for the cluster's own addresses."""
+    own = f"localhost,127.0.0.0/8,{SERVICE_RANGE},{POD_RANGE}"
+    return {key: ",".join(filter(None, (os.environ.get(key), own))) for key in ("NO_PROXY", "no_proxy")}
