@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 	test test-full bench generate verify lint format clean
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z0-9-]*:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 
 setup: $(DEV) $(OPERATOR) ## make .venv (development) and .venv-operator (what the operator runs in)
 
@@ -33,7 +33,7 @@ cluster-down: $(DEV) ## stop the test cluster and remove what it left on this ma
 	@$(BIN)/python -m tests.cluster down
 
 operator: setup ## run the operator here, against $$KUBECONFIG or the test cluster
-	@$(BIN)/python scripts/run_operator.py
+	@$(BIN)/python -m scripts.run_operator
 
 demo: setup ## show the operator at work on the test cluster
 	@$(BIN)/python -m demo

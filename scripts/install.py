@@ -62,7 +62,14 @@ def make(target: Path, lock: Path, builder: Path) -> None:
     say(f"making {target.name} with Python {'.'.join(map(str, sys.version_info[:3]))}")
     run(sys.executable, "-m", "venv", target)
     say(f"installing {count(lock)} packages of {lock.relative_to(ROOT)} (the first time they are downloaded)")
-    pip: list[str | Path] = [target / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    pip: list[str | Path] = [
+        target / "bin" / "python",
+        "-m",
+        "pip",
+        "--quiet",
+        "--disable-pip-version-check",
+        "install",
+    ]
     run(*pip, "--require-hashes", "--only-binary", ":all:", "-r", lock)
     say("installing the project itself, editable")
     with tempfile.TemporaryDirectory() as scratch:
