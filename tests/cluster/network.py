@@ -1,9 +1,101 @@
-from tests.cluster.layout import Layout
+"""The real node's bridge, and the guard that keeps the cluster's addresses on this machine.
+
+Nothing routes the cluster's ranges to the outside but the machine's default route, which takes every address that
+nobody else claims. So before the first pod runs, firewall rules reject what goes to these ranges by any way but the
+bridge and the loopback interface, and all that pods send elsewhere.
+"""
+
+import shutil
+from pathlib import Path
+
+from tests.cluster.commands import run, succeeds
+from tests.cluster.errors import ClusterError
+from tests.cluster.layout import (
+    BRIDGE_ADDRESS,
+    POD_RANGE,
+    SERVICE_ADDRESS,
+    SERVICE_RANGE,
+    SIMULATED_RANGE,
+    Layout,
+)
+
+# The plain name first: it is the machine's own choice between the two kinds.
+FIREWALLS = ("iptables", "iptables-nft", "iptables-legacy")
+WAIT_FOR_LOCK = ("-w", "10")
 
 
 def set_up(layout: Layout) -> None:
-    raise NotImplementedError
+    """Lay the guard, then make the bridge. Raises ClusterError."""
+    addresses = run(["ip", "-o", "-4", "address", "show"])
+    if f" {BRIDGE_ADDRESS}/" in addresses:
+        raise ClusterError(
+            f"another cluster with a real node (or something else) has the address {BRIDGE_ADDRESS} on this machine; "
+            "stop it first, or start this one with --no-real-node"
+        )
+    lay_guard(layout, working_firewall())
+    bridge = layout.bridge
+    run(["ip", "link", "add", bridge, "type", "bridge"])
+    run(["ip", "address", "add", f"{BRIDGE_ADDRESS}/{POD_RANGE.split('/')[1]}", "dev", bridge])
+    run(["ip", "link", "set", bridge, "up"])
+    # Pods may reach each other through the bridge; the machine's other interfaces do not start to forward.
+    Path(f"/proc/sys/net/ipv4/conf/{bridge}/forwarding").write_text("1")
+
+
+def working_firewall() -> str:
+    """Return the iptables program that works here; raises ClusterError if none does."""
+    for program in FIREWALLS:
+        if shutil.which(program) and succeeds([program, *WAIT_FOR_LOCK, "-S", "OUTPUT"]):
+            return program
+    raise ClusterError(f"none of {', '.join(FIREWALLS)} works here, so pods cannot be kept from the outside network")
+
+
+def chains(layout: Layout) -> dict[str, tuple[str, str]]:
+    """Return, for each built-in chain that leads to one of ours, its table and our chain's name."""
+    return {
+        "OUTPUT": ("filter", f"ALO-{layout.tag}-OUT"),
+        "FORWARD": ("filter", f"ALO-{layout.tag}-FWD"),
+        "PREROUTING": ("nat", f"ALO-{layout.tag}-API"),
+    }
+
+
+def lay_guard(layout: Layout, firewall: str) -> None:
+    bridge = layout.bridge
+    ranges = (SERVICE_RANGE, POD_RANGE, SIMULATED_RANGE)
+    stay = [["-d", addresses, "-j", "REJECT"] for addresses in ranges]
+    rules = {
+        "OUTPUT": [["-o", bridge, "-j", "RETURN"], ["-o", "lo", "-j", "RETURN"], *stay],
+        "FORWARD": [
+            ["-i", bridge, "-o", bridge, "-j", "ACCEPT"],
+            ["-i", bridge, "-j", "REJECT"],
+            ["-o", bridge, "-j", "REJECT"],
+            *stay,
+        ],
+        # Pods find the API server at its service address.
+        "PREROUTING": [
+            ["-i", bridge, "-d", SERVICE_ADDRESS, "-p", "tcp", "--dport", "443", "-j", "DNAT", "--to-destination",
+             f"{BRIDGE_ADDRESS}:{layout.ports['kube-apiserver']}"],
+        ],
+    }  # fmt: skip
+    for built_in, (table, chain) in chains(layout).items():
+        command = [firewall, *WAIT_FOR_LOCK, "-t", table]
+        run([*command, "-N", chain])
+        for rule in rules[built_in]:
+            run([*command, "-A", chain, *rule])
+        run([*command, "-I", built_in, "-j", chain])
 
 
 def take_down(layout: Layout) -> None:
-    raise NotImplementedError
+    """Remove the bridge, then the guard. What is not there is fine."""
+    if succeeds(["ip", "link", "show", layout.bridge]):
+        run(["ip", "link", "delete", layout.bridge])
+    for firewall in FIREWALLS:
+        if shutil.which(firewall) is None:
+            continue
+        for built_in, (table, chain) in chains(layout).items():
+            command = [firewall, *WAIT_FOR_LOCK, "-t", table]
+            if not succeeds([*command, "-S", chain]):
+                continue
+            while succeeds([*command, "-D", built_in, "-j", chain]):
+                pass
+            run([*command, "-F", chain])
+            run([*command, "-X", chain])

@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.cluster import binaries, controlplane, debian, images, network, node, simulated
+from tests.cluster import binaries, controlplane, debian, images, network, node, remains, simulated
 from tests.cluster.commands import succeeds
 from tests.cluster.controlplane import Component
 from tests.cluster.errors import ClusterError
@@ -117,19 +117,20 @@ def start(layout: Layout, built: dict[str, Path], archives: list[Path]) -> Runni
         network.set_up(layout)
         node.prepare(layout)
     cluster = RunningCluster(layout, components(layout, built))
-    for component in cluster.components:
-        if component.name in {"etcd", "containerd"}:
-            cluster.launch(component.name)
+    cluster.launch("etcd")
+    if layout.options.real_node:
+        cluster.launch("containerd")
     cluster.start_component("etcd")
+    cluster.launch("kube-apiserver")
+    if layout.options.real_node:
+        cluster.start_component("containerd")
+        for archive in archives:
+            cluster.load_image(archive)
     cluster.start_component("kube-apiserver")
     for component in cluster.components:
         cluster.launch(component.name)
     if layout.options.simulated_nodes:
         cluster.run_kubectl("create", "-f", "-", feed=simulated.node_list(layout))
-    if layout.options.real_node:
-        cluster.start_component("containerd")
-        for archive in archives:
-            cluster.load_image(archive)
     for component in cluster.components:
         cluster.start_component(component.name)
     await_nodes(cluster)
@@ -162,7 +163,7 @@ def take_down(name: str) -> None:
         # Nothing has to be finished in order: the cluster's data goes too.
         processes.stop(component, force=component != "kubelet", patience=2)
         if component == "containerd":
-            node.clean_up(layout)
+            remains.clean_up(layout)
     if layout.options.real_node:
         network.take_down(layout)
     shutil.rmtree(layout.state_dir)
