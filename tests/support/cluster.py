@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from tests.cluster.errors import ClusterError
 from tests.cluster.progress import say
-from tests.cluster.providers import Capability, Cluster, Options, Provider, choose
+from tests.cluster.providers import DEFAULT_NAME, Capability, Cluster, Options, Provider, choose
 
 KEEP_VARIABLE = "ALO_KEEP_CLUSTER"
+NAME_VARIABLE = "ALO_CLUSTER_NAME"  # two runs at once on one machine take clusters of different names
 
 
 @dataclass
@@ -37,8 +38,15 @@ def what_is_missing(needed: Iterable[Capability] = ()) -> str | None:
     reason = chosen.available()
     if reason is not None:
         return f"no cluster: {reason}"
-    lacking = [capability.value for capability in needed if capability not in chosen.capabilities]
-    return f"cluster provider {chosen.name} has no {' and no '.join(lacking)}" if lacking else None
+    # A cluster found running may have been started with less than its provider can do.
+    able = _state.cluster.capabilities if _state.cluster else chosen.capabilities
+    lacking = [capability.value for capability in needed if capability not in able]
+    return f"the {chosen.name} cluster has no {' and no '.join(lacking)}" if lacking else None
+
+
+def name() -> str:
+    """Return the name of the cluster to find or start."""
+    return os.environ.get(NAME_VARIABLE) or DEFAULT_NAME
 
 
 def start() -> None:
@@ -46,8 +54,8 @@ def start() -> None:
     if _state.cluster is not None or what_is_missing() is not None:
         return
     try:
-        found = provider().find()
-        _state.cluster = found or provider().up(Options())
+        found = provider().find(name())
+        _state.cluster = found or provider().up(Options(name=name()))
         _state.ours = found is None
     except ClusterError as error:
         _state.problem = str(error)
@@ -70,5 +78,5 @@ def leave_as_found() -> None:
     if os.environ.get(KEEP_VARIABLE) == "1":
         say(f"cluster {_state.cluster.name} stays up ({KEEP_VARIABLE}=1); `make cluster-down` stops it")
     else:
-        provider().down()
+        provider().down(name())
     _state.cluster, _state.ours = None, False
