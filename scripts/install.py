@@ -9,6 +9,7 @@ Exit status: 0 done, 2 with one sentence on what is missing.
 """
 
 import argparse
+import hashlib
 import importlib.util
 import os
 import shutil
@@ -57,24 +58,20 @@ def what_is_missing() -> "str | None":
 
 
 def make(target: Path, lock: Path, builder: Path) -> None:
-    """Replace `target` by a fresh environment. Raises CalledProcessError where a step fails."""
-    shutil.rmtree(target, ignore_errors=True)
-    say(f"making {target.name} with Python {'.'.join(map(str, sys.version_info[:3]))}")
-    run(sys.executable, "-m", "venv", target)
-    say(f"installing {count(lock)} packages of {lock.relative_to(ROOT)} (the first time they are downloaded)")
-    pip: list[str | Path] = [
-        target / "bin" / "python",
-        "-m",
-        "pip",
-        "--quiet",
-        "--disable-pip-version-check",
-        "install",
-    ]
-    run(*pip, "--require-hashes", "--only-binary", ":all:", "-r", lock)
-    say("installing the project itself, editable")
+    """Bring `target` up to date: anew if its lock changed, else only the project. Raises CalledProcessError."""
+    pip: list[str | Path] = [target / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    mark, wanted = target / ".lock", f"{sys.version}\n{hashlib.sha256(lock.read_bytes()).hexdigest()}\n"
+    if not mark.is_file() or mark.read_text("utf-8") != wanted:
+        shutil.rmtree(target, ignore_errors=True)
+        say(f"making {target.name} with Python {'.'.join(map(str, sys.version_info[:3]))}")
+        run(sys.executable, "-m", "venv", target)
+        say(f"installing {count(lock)} packages of {lock.relative_to(ROOT)} (the first time they are downloaded)")
+        run(*pip, "--require-hashes", "--only-binary", ":all:", "-r", lock)
+        mark.write_text(wanted, "utf-8")
+    say(f"installing the project itself in {target.name}, editable")
     with tempfile.TemporaryDirectory() as scratch:
         made = run(builder / "bin" / "python", "-c", BUILD_WHEEL, scratch, capture=True)
-        run(*pip, "--no-deps", "--no-index", Path(scratch) / made.strip().splitlines()[-1])
+        run(*pip, "--no-deps", "--no-index", "--force-reinstall", Path(scratch) / made.strip().splitlines()[-1])
 
 
 def run(*command: "str | Path", capture: bool = False) -> str:
