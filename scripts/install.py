@@ -9,6 +9,7 @@ Exit status: 0 done, 2 with one sentence on what is missing.
 """
 
 import argparse
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -37,7 +38,10 @@ def main() -> int:
     target, lock = ROOT / options.target, ROOT / options.lock
     builder = ROOT / (options.builder or options.target)
     try:
-        make(target, lock, builder)
+        # Two `make` at once must not both build the same environment; the second finds it done.
+        with (ROOT / f"{options.target}.lock").open("w") as door:
+            fcntl.flock(door, fcntl.LOCK_EX)
+            make(target, lock, builder)
     except subprocess.CalledProcessError as error:
         shutil.rmtree(target, ignore_errors=True)
         print("setup: " + " ".join(map(str, error.cmd[:4])) + " ... failed; the reason is above.", file=sys.stderr)
@@ -59,7 +63,14 @@ def what_is_missing() -> "str | None":
 
 def make(target: Path, lock: Path, builder: Path) -> None:
     """Bring `target` up to date: anew if its lock changed, else only the project. Raises CalledProcessError."""
-    pip: list[str | Path] = [target / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+    pip: list[str | Path] = [
+        target / "bin" / "python",
+        "-m",
+        "pip",
+        "--quiet",
+        "--disable-pip-version-check",
+        "install",
+    ]
     mark, wanted = target / ".lock", f"{sys.version}\n{hashlib.sha256(lock.read_bytes()).hexdigest()}\n"
     if not mark.is_file() or mark.read_text("utf-8") != wanted:
         shutil.rmtree(target, ignore_errors=True)
