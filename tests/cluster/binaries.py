@@ -72,6 +72,17 @@ def built(modules: tuple[GoModule, ...] = MODULES) -> dict[str, Path]:
     return paths
 
 
+def cached() -> dict[str, Path] | None:
+    """Return the path of each command if all of them are in the cache; builds nothing."""
+    paths: dict[str, Path] = {}
+    for module in MODULES:
+        folder = cache_dir() / "bin" / fingerprint(module)
+        if not complete(module, folder):
+            return None
+        paths |= {command: folder / command for command in module.packages}
+    return paths
+
+
 def complete(module: GoModule, folder: Path) -> bool:
     return all((folder / command).is_file() for command in module.packages)
 

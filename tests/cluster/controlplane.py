@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster import kubeconfigs
 from tests.cluster.answers import answers
-from tests.cluster.layout import BRIDGE_ADDRESS, LOOPBACK, SERVICE_ADDRESS, SERVICE_RANGE, Layout
+from tests.cluster.layout import BRIDGE_ADDRESS, LOOPBACK, SERVICE_ADDRESS, SERVICE_RANGE, Layout, unproxied_environment
 
 # Requests per second and burst of a client whose limits are lifted.
 LIFTED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
@@ -15,11 +15,12 @@ LIFTED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
 
 @dataclass(frozen=True)
 class Component:
-    """A process of the cluster: its name, its arguments, and how to see that it works."""
+    """A process of the cluster: its name, its arguments, how to see that it works, and variables of its own."""
 
     name: str
     arguments: tuple[str, ...]
     healthy: Callable[[], bool]
+    environment: dict[str, str] = field(default_factory=unproxied_environment)
 
 
 def prepare(layout: Layout) -> None:

@@ -32,7 +32,10 @@ def set_up(layout: Layout) -> None:
             f"another cluster with a real node (or something else) has the address {BRIDGE_ADDRESS} on this machine; "
             "stop it first, or start this one with --no-real-node"
         )
-    lay_guard(layout, working_firewall())
+    firewall = working_firewall()
+    (layout.state_dir / "firewall").write_text(firewall)
+    take_down(layout)  # a start that was cut short may have left some of it
+    lay_guard(layout, firewall)
     bridge = layout.bridge
     run(["ip", "link", "add", bridge, "type", "bridge"])
     run(["ip", "address", "add", f"{BRIDGE_ADDRESS}/{POD_RANGE.split('/')[1]}", "dev", bridge])
@@ -88,14 +91,23 @@ def take_down(layout: Layout) -> None:
     """Remove the bridge, then the guard. What is not there is fine."""
     if succeeds(["ip", "link", "show", layout.bridge]):
         run(["ip", "link", "delete", layout.bridge])
-    for firewall in FIREWALLS:
-        if shutil.which(firewall) is None:
-            continue
-        for built_in, (table, chain) in chains(layout).items():
-            command = [firewall, *WAIT_FOR_LOCK, "-t", table]
-            if not succeeds([*command, "-S", chain]):
-                continue
+    note = layout.state_dir / "firewall"
+    firewall = note.read_text() if note.exists() else working_firewall()
+    for built_in, (table, chain) in chains(layout).items():
+        command = [firewall, *WAIT_FOR_LOCK, "-t", table]
+        if succeeds([*command, "-S", chain]):
             while succeeds([*command, "-D", built_in, "-j", chain]):
-                pass
+                continue
             run([*command, "-F", chain])
             run([*command, "-X", chain])
+
+
+def guarded(layout: Layout) -> bool:
+    """Return whether the guard is in force."""
+    note = layout.state_dir / "firewall"
+    if not note.exists():
+        return False
+    return all(
+        succeeds([note.read_text(), *WAIT_FOR_LOCK, "-t", table, "-C", built_in, "-j", chain])
+        for built_in, (table, chain) in chains(layout).items()
+    )

@@ -41,12 +41,12 @@ state = "{dir}/run"
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
       SystemdCgroup = false
-
-  [plugins."io.containerd.grpc.v1.cri".registry]
-    config_path = "{dir}/registries"
+      Root = "{dir}/runc"
 """
-# Wherever an image is said to come from, nobody is asked for it: port 1 of this machine refuses at once.
-NO_REGISTRY = 'server = "http://127.0.0.1:1"\n'
+# Nobody is asked for an image that is not loaded, not even for a registry's address: what containerd believes to be
+# its proxy is a port of this machine that refuses at once.
+NOWHERE = "http://127.0.0.1:1"
+NO_REGISTRY = dict.fromkeys(("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy"), NOWHERE)
 
 
 def containerd_socket(layout: Layout) -> Path:
@@ -58,11 +58,10 @@ def prepare(layout: Layout) -> None:
     folder = layout.node_dir
     if not folder.is_relative_to(layout.state_dir):
         shutil.rmtree(folder, ignore_errors=True)
-    for name in ("cni", "kubelet", "pod-logs", "registries/_default"):
+    for name in ("cni", "kubelet", "pod-logs"):
         (folder / name).mkdir(parents=True)
     settings = CONTAINERD.format(dir=folder, socket=containerd_socket(layout), pause=PAUSE, plugins=CNI_PLUGINS)
     (folder / "containerd.toml").write_text(settings)
-    (folder / "registries" / "_default" / "hosts.toml").write_text(NO_REGISTRY)
     (folder / "resolv.conf").write_text("")
     (folder / "cni" / "10-alo.conflist").write_text(json.dumps(pod_network(layout), indent=2))
     (folder / "kubelet.json").write_text(json.dumps(kubelet_configuration(layout), indent=2))
@@ -156,7 +155,7 @@ def components(layout: Layout, kubelet: Path) -> list[Component]:
     )
     health = f"http://{LOOPBACK}:{layout.ports['kubelet-health']}/healthz"
     return [
-        Component("containerd", containerd_arguments, lambda: accepts(containerd_socket(layout))),
+        Component("containerd", containerd_arguments, lambda: accepts(containerd_socket(layout)), NO_REGISTRY),
         Component("kubelet", kubelet_arguments, lambda: answers(health)),
     ]
 

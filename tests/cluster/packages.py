@@ -51,4 +51,6 @@ def download(packages: tuple[str, ...], folder: Path) -> None:
     try:
         run(command, cwd=folder, seconds=600)
     except ClusterError as error:
-        raise ClusterError(f"the Python image is made of Debian 12 packages, which cannot be had here: {error}") from error
+        raise ClusterError(
+            f"the Python image is made of Debian 12 packages, which cannot be had here: {error}"
+        ) from error

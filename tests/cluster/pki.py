@@ -46,8 +46,9 @@ class Authority:
         # Without a configuration of our own, the machine's adds extensions that contradict these.
         self._configuration.write_text("[req]\ndistinguished_name = dn\n[dn]\n")
         run([
-            "openssl", "req", "-config", self._configuration, "-x509", *KEY, "-days", DAYS, "-subj", "/CN=alo-test-cluster",
-            "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,digitalSignature",
+            "openssl", "req", "-config", self._configuration, "-x509", *KEY, "-days", DAYS,
+            "-subj", "/CN=alo-test-cluster", "-addext", "basicConstraints=critical,CA:TRUE",
+            "-addext", "keyUsage=critical,keyCertSign,digitalSignature",
             "-keyout", ca.key, "-out", ca.certificate,
         ])  # fmt: skip
         curve = "ec_paramgen_curve:prime256v1"

@@ -5,6 +5,7 @@ else in the meantime is never taken for ours. Processes get a session of their o
 them does not reach them, and they outlive the starter.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -106,10 +107,8 @@ def start_time(pid: int) -> int | None:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    try:
-        os.waitpid(pid, os.WNOHANG)  # if it is a child of ours it would stay a zombie as long as we run
-    except ChildProcessError:
-        pass
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # a child of this program would else stay a zombie as long as it runs
     return None if fields[0] in "ZX" else int(fields[19])
 
 

@@ -28,10 +28,11 @@ def clean_up(layout: Layout) -> None:
     for address in (folder / "run").glob("io.containerd.runtime.v2.task/*/*/address"):
         with contextlib.suppress(OSError):
             Path(address.read_text().strip().removeprefix("unix://")).unlink()
+    for sandbox in (folder / "run" / "io.containerd.grpc.v1.cri" / "sandboxes").glob("*"):
+        for path in NETWORK_RESULTS.glob(f"*-{sandbox.name}-*"):
+            path.unlink(missing_ok=True)
     unmount_below(folder)
     remove_groups(group)
-    for path in NETWORK_RESULTS.glob(f"{layout.bridge}-*"):
-        path.unlink(missing_ok=True)
     if CONTAINER_LOG_LINKS.is_dir():
         for link in CONTAINER_LOG_LINKS.iterdir():
             if link.is_symlink() and os.readlink(link).startswith(str(folder)):  # noqa: PTH115  # it may dangle

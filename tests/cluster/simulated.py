@@ -1,6 +1,7 @@
 """Simulated nodes: Node objects whose pods kwok plays, by the stages in stages/*.yaml.
 
-Only pods that tolerate the taint `kwok.x-k8s.io/node=fake:NoSchedule` land on them. A pod's annotations say how it goes:
+Only pods that tolerate the taint `kwok.x-k8s.io/node=fake:NoSchedule` land on them. Annotations of the pod
+say how it goes:
 
 - `alo-test/run-seconds`: how long its containers run and are ready (decimal, default 0);
 - `alo-test/exit-code`: with which exit code they end (default 0); anything else makes the pod Failed;

@@ -45,10 +45,10 @@ class SourceBuilt:
         return None
 
     def find(self, name: str = DEFAULT_NAME) -> RunningCluster | None:
-        layout = saved(name)
-        if layout is None:
+        layout, programs = saved(name), binaries.cached()
+        if layout is None or programs is None:
             return None
-        cluster = RunningCluster(layout, components(layout, binaries.built()))
+        cluster = RunningCluster(layout, components(layout, programs))
         return cluster if cluster.healthy() else None
 
     def up(self, options: Options) -> RunningCluster:
@@ -68,9 +68,9 @@ class SourceBuilt:
             if options.real_node:
                 debian.ensure_packages()
             archives = images.built() if options.real_node else []
-            built = binaries.built()
+            programs = binaries.built()
             with step(f"starting cluster {options.name}"):
-                return start(planned(options), built, archives)
+                return start(planned(options), programs, archives)
 
     def down(self, name: str = DEFAULT_NAME) -> None:
         check_name(name)
@@ -97,17 +97,17 @@ def satisfies(running: Options, wanted: Options) -> bool:
     )
 
 
-def components(layout: Layout, built: dict[str, Path]) -> list[Component]:
+def components(layout: Layout, programs: dict[str, Path]) -> list[Component]:
     """Return every component of the cluster in starting order."""
-    found = controlplane.components(layout, built)
+    found = controlplane.components(layout, programs)
     if layout.options.simulated_nodes:
-        found.append(simulated.kwok(layout, built["kwok"]))
+        found.append(simulated.kwok(layout, programs["kwok"]))
     if layout.options.real_node:
-        found += node.components(layout, built["kubelet"])
+        found += node.components(layout, programs["kubelet"])
     return found
 
 
-def start(layout: Layout, built: dict[str, Path], archives: list[Path]) -> RunningCluster:
+def start(layout: Layout, programs: dict[str, Path], archives: list[Path]) -> RunningCluster:
     """Start everything from nothing. What has been started stays for `down` if something fails."""
     layout.save()
     if layout.options.lift_client_limits:
@@ -116,7 +116,7 @@ def start(layout: Layout, built: dict[str, Path], archives: list[Path]) -> Runni
     if layout.options.real_node:
         network.set_up(layout)
         node.prepare(layout)
-    cluster = RunningCluster(layout, components(layout, built))
+    cluster = RunningCluster(layout, components(layout, programs))
     cluster.launch("etcd")
     if layout.options.real_node:
         cluster.launch("containerd")
