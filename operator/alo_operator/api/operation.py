@@ -47,7 +47,8 @@ class AsyncOperation(ApiModel):
     spec: OperationSpec = Field(description="What to run, with which input, within which limits, and whom to tell.")
     status: OperationStatus = Field(
         default_factory=OperationStatus,
-        description="The answer: not yet, fulfilled with a result, or rejected for a reason. Only the operator writes it.",
+        description="The answer: not yet, fulfilled with a result, or rejected for a reason. Only the operator "
+        "writes it.",
     )
 
 

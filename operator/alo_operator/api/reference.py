@@ -26,8 +26,8 @@ def files() -> dict[str, str]:
 def _lines() -> Iterator[str]:
     yield f"# API reference: {names.API_VERSION}"
     yield ""
-    yield "The same words as `kubectl explain`. Fields marked *required* must be given; *default* values are filled in by"
-    yield "the API server."
+    yield "The same words as `kubectl explain`. Fields marked *required* must be given; *default* values are filled in"
+    yield "by the API server."
     yield ""
     yield from _kind(names.OPERATION_KIND, names.OPERATION_PLURAL, names.OPERATION_SHORT, AsyncOperation)
     yield from _section("spec", operation_schema()["properties"]["spec"])

@@ -100,7 +100,8 @@ SPEC_RULES: Final[tuple[Rule, ...]] = (
 METADATA_RULES: Final[tuple[Rule, ...]] = (
     {
         "rule": f"self.map(k, k.size() + self[k].size()).sum() <= {limits.METADATA_CHARACTERS}",
-        "message": f"spec.metadata is too large: keys and values may have {limits.METADATA_CHARACTERS} characters in all",
+        "message": "spec.metadata is too large: keys and values may have "
+        f"{limits.METADATA_CHARACTERS} characters in all",
     },
 )
 

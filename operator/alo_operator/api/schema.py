@@ -65,7 +65,7 @@ class _Generator:
         schema = self._kept(raw)
         if raw.get("type") == "object":
             schema |= self._object(raw, where)
-        elif raw.get("type") == "array":
+        elif raw.get("type") == "array" and "items" in raw:
             schema["items"] = self.convert(raw["items"], where)
         elif raw.get("type") == "integer":
             schema["format"] = "int64"

@@ -202,8 +202,8 @@ class OperationSpec(ApiModel):
     )
     retention: Retention | None = Field(
         default=None,
-        description="How long the Job and this record are kept after the operation has ended. Written like 90s, 10m or 720h; "
-        "0 is no time at all.",
+        description="How long the Job and this record are kept after the operation has ended. Written like 90s, 10m or "
+        "720h; 0 is no time at all.",
     )
 
     @model_validator(mode="after")

@@ -34,8 +34,8 @@ class TemplateSpec(ApiModel):
 
     service: DnsLabel = Field(
         default="default",
-        description='The service this operation belongs to, for callers who address it as service and operation. "default" '
-        "where absent.",
+        description="The service this operation belongs to, for callers who address it as service and operation. "
+        "Absent: the service called default.",
     )
     description: Annotated[str, Field(max_length=limits.DESCRIPTION)] | None = Field(
         default=None, description="What the operation does, for the people who use it."
