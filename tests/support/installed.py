@@ -4,12 +4,11 @@ from pathlib import Path
 
 from tests.support.api import Api
 from tests.support.kubectl import Kubectl
-from tests.support.operator_process import SYSTEM_NAMESPACE
 from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 CRDS = ROOT / "crds"
-RBAC = ROOT / "manifests" / "rbac"
+RBAC = ROOT / "manifests" / "base"
 
 
 def install_crds(kubectl: Kubectl, api: Api) -> None:
@@ -30,11 +29,8 @@ def install_crds(kubectl: Kubectl, api: Api) -> None:
     wait_for(served, timeout=30, describe="the API server serves the kinds of crds/")
 
 
-def install_rbac(kubectl: Kubectl, api: Api) -> None:
-    """Make the operator's namespace and apply manifests/rbac. Raises FileNotFoundError where that folder is missing."""
-    if not RBAC.is_dir():
-        raise FileNotFoundError(f"{RBAC.relative_to(ROOT)}/ is missing: the operator's RBAC is not written yet")
-    if api.get("namespaces", name=SYSTEM_NAMESPACE) is None:
-        api.create("namespaces", {"metadata": {"name": SYSTEM_NAMESPACE}})
-    how = "-k" if (RBAC / "kustomization.yaml").exists() else "-f"
-    kubectl("apply", "--server-side", "--force-conflicts", how, RBAC)
+def install_rbac(kubectl: Kubectl) -> None:
+    """Apply manifests/base: the operator's namespace, service account and rights. Raises FileNotFoundError without it."""
+    if not BASE.is_dir():
+        raise FileNotFoundError(f"{BASE.relative_to(ROOT)}/ is missing: there is no RBAC to run the operator under")
+    kubectl("apply", "--server-side", "--force-conflicts", "-k", BASE)

@@ -162,10 +162,10 @@ def _described(schema: JsonSchema, owner: type[BaseModel], field: str) -> JsonSc
 class _Dumper(yaml.SafeDumper):
     """Lists indented under their key, no anchors for repeated parts."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
 
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
+    def ignore_aliases(self, data: object) -> bool:
         return True
 
 

@@ -1,0 +1,187 @@
+"""One operator process: everything wired together, started by Kopf and stopped by it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Iterator
+from typing import Any, Final
+
+import kopf
+
+from alo_operator import __version__
+from alo_operator.api.names import GROUP, LABEL_MANAGED, MANAGED_VALUE
+from alo_operator.controller import handlers, metrics, startup
+from alo_operator.controller.cache import Cache
+from alo_operator.controller.options import Options
+from alo_operator.controller.pool import Pool, Tools
+from alo_operator.controller.probes import Probes
+from alo_operator.controller.resync import Resync
+from alo_operator.controller.workqueue import WorkQueue
+from alo_operator.effects import clock, credentials
+from alo_operator.effects.apply import Applier
+from alo_operator.effects.cluster import Cluster
+from alo_operator.effects.gather import Gatherer
+from alo_operator.effects.lease import Elector
+from alo_operator.effects.writer import Writer
+from alo_operator.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+DRAIN: Final = 10.0
+LAG_EVERY: Final = 0.5
+LAG_LIMIT: Final = 5.0
+
+
+class App:
+    """The parts of one process and their lives."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.cluster = Cluster(lambda: credentials.load(options.kubeconfig), observer=metrics.observe_request)
+        self.cache, self.queue = Cache(), WorkQueue()
+        self.elector = Elector(self.cluster, options.lease, self._leadership)
+        self.writer = Writer(self.cluster, self.elector.remaining)
+        tools = Tools(
+            self.cache,
+            self.queue,
+            Gatherer(self.cluster, self.cache),
+            Applier(self.cluster, self.writer, self.cache),
+            log_tail=options.log_tail,
+        )
+        self.pool = Pool(tools)
+        self.resync = Resync(self.cluster, self.cache, options.namespaces or (None,), self.wake)
+        self.probes = Probes(*options.http, self._unhealthy, self._unready, self._refresh)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop_seen = clock.monotonic()
+
+    async def run(self) -> None:
+        """Run until a signal. Raises ConfigurationError where it cannot start; Kopf's own errors end the process too."""
+        metrics.BUILD.labels(version=__version__).set(1)
+        try:
+            await startup.check(self.cluster, self._options)
+            if self._options.http[1]:
+                try:
+                    await self.probes.start()
+                except OSError as error:
+                    address = ":".join(str(part) for part in self._options.http)
+                    raise ConfigurationError(
+                        f"cannot listen on {address}: {error.strerror}", "Choose another with --http-address"
+                    ) from error
+            registry = kopf.OperatorRegistry()
+            handlers.register(registry, self.cache, self.wake, self.resync.soon)
+            kopf.on.startup(registry=registry)(self._start)
+            kopf.on.cleanup(registry=registry)(self._stop)
+            kopf.on.login(registry=registry)(self._login)
+            scope: dict[str, Any] = (
+                {"namespaces": self._options.namespaces} if self._options.namespaces else {"clusterwide": True}
+            )
+            await kopf.operator(registry=registry, settings=_settings(), standalone=True, **scope)
+        finally:
+            await self.probes.stop()
+            await self.cluster.close()
+
+    def wake(self, uid: str, urgent: bool) -> None:
+        """An event told of something new; a standby only remembers it."""
+        if self.elector.leading:
+            self.queue.add(uid, urgent=urgent)
+
+    def _leadership(self, leading: bool) -> None:
+        metrics.LEADER.set(int(leading))
+        self.queue.clear()
+        if leading:
+            for uid in self.cache.unsettled():
+                self.queue.add(uid)
+
+    async def _start(self, **_: Any) -> None:
+        self.pool.start()
+        for name, work in (("elector", self.elector.run()), ("resync", self.resync.run()), ("lag", self._watch_lag())):
+            self._tasks.append(asyncio.create_task(work, name=name))
+
+    async def _stop(self, **_: Any) -> None:
+        logger.info("stopping: finishing what is under way")
+        await self.pool.stop(DRAIN)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.elector.release()
+
+    async def _login(self, **_: Any) -> kopf.ConnectionInfo:
+        given = await asyncio.to_thread(credentials.load, self._options.kubeconfig)
+        return kopf.ConnectionInfo(
+            server=given.server,
+            ca_data=given.ca,
+            insecure=given.insecure or None,
+            certificate_data=given.certificate,
+            private_key_data=given.private_key,
+            token=given.token,
+            username=given.username,
+            password=given.password,
+            proxy_url=given.proxy_url,
+            default_namespace=given.namespace,
+            expiration=given.expires,
+        )
+
+    async def _watch_lag(self) -> None:
+        while True:
+            before = clock.monotonic()
+            await asyncio.sleep(LAG_EVERY)
+            self._loop_seen = clock.monotonic()
+            metrics.LOOP_LAG.set(max(0.0, self._loop_seen - before - LAG_EVERY))
+
+    def _unhealthy(self) -> str:
+        if any(task.done() for task in self._tasks):
+            return "a background task has ended: " + ", ".join(task.get_name() for task in self._tasks if task.done())
+        if not self.pool.alive:
+            return "a reconciler has ended"
+        if clock.monotonic() - self._loop_seen > LAG_LIMIT:
+            return "the event loop is blocked"
+        return ""
+
+    def _unready(self) -> str:
+        return self._unhealthy() or self.resync.problem
+
+    def _refresh(self) -> None:
+        metrics.QUEUE_DEPTH.set(len(self.queue))
+        metrics.KNOWN.set(len(self.cache))
+
+
+class _NoDiffBase(kopf.DiffBaseStorage):
+    """Spares Kopf a deep copy of every object: nothing here depends on its differences."""
+
+    def build(self, **_: Any) -> Any:
+        return {}
+
+    def fetch(self, **_: Any) -> Any:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return None
+
+
+class _Forever:
+    """Kopf's pauses between tries of a failed request: without end, so that an outage does not end the process."""
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((0.2, 0.5, 1.0, 2.0, 5.0, 10.0), itertools.repeat(30.0))
+
+
+def _settings() -> kopf.OperatorSettings:
+    """Kopf as an event source only: no writes, no Events, no waits of its own, one short-lived task per object."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.queueing.idle_timeout = 0.2
+    settings.queueing.error_delays = (0.1, 1, 5)
+    settings.persistence.finalizer = f"{GROUP}/kopf-unused"  # Kopf takes its own away, so it must not be ours
+    settings.persistence.diffbase_storage = _NoDiffBase()
+    settings.persistence.consistency_timeout = 0
+    settings.watching.chunk_size = 2000
+    settings.watching.label_selectors["batch", "v1", "jobs"] = f"{LABEL_MANAGED}={MANAGED_VALUE}"
+    settings.watching.server_timeout = 570
+    settings.watching.connect_timeout = 10
+    settings.watching.reconnect_backoff = 0.2
+    settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = _Forever()
+    return settings

@@ -1,0 +1,68 @@
+"""What the operator tells Prometheus; no label ever carries a name a user chose."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+REGISTRY: Final = CollectorRegistry()
+
+SETTLED: Final = Counter(
+    "alo_operations_settled_total", "Operations settled by this process.", ["phase", "reason"], registry=REGISTRY
+)
+RECONCILE_SECONDS: Final = Histogram(
+    "alo_reconcile_duration_seconds",
+    "Time of one pass over one operation.",
+    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30),
+    registry=REGISTRY,
+)
+API_REQUESTS: Final = Counter(
+    "alo_api_requests_total",
+    "Requests to the API server, watches apart; code 0 where no answer came.",
+    ["verb", "resource", "code"],
+    registry=REGISTRY,
+)
+API_SECONDS: Final = Histogram(
+    "alo_api_request_duration_seconds",
+    "Time of one request to the API server.",
+    ["verb"],
+    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30),
+    registry=REGISTRY,
+)
+EVENTS: Final = Counter(
+    "alo_watch_events_total",
+    "Watch events by kind, and whether a decision could depend on them.",
+    ["kind", "relevant"],
+    registry=REGISTRY,
+)
+QUARANTINED: Final = Counter(
+    "alo_quarantined_total", "Passes that failed by a defect of the operator; the object is retried.", registry=REGISTRY
+)
+QUEUE_DEPTH: Final = Gauge("alo_queue_depth", "Operations waiting for a pass.", registry=REGISTRY)
+KNOWN: Final = Gauge("alo_operations_known", "Operations in this replica's memory.", registry=REGISTRY)
+LEADER: Final = Gauge("alo_leader", "1 where this replica may write.", registry=REGISTRY)
+LOOP_LAG: Final = Gauge("alo_loop_lag_seconds", "How late the event loop last was.", registry=REGISTRY)
+RESYNC_FOUND: Final = Counter(
+    "alo_resync_differences_total",
+    "Objects that a resync found otherwise than the watches had told.",
+    registry=REGISTRY,
+)
+BUILD: Final = Gauge("alo_build_info", "Always 1; the version is in the label.", ["version"], registry=REGISTRY)
+
+_RESOURCE: Final = re.compile(r"(?:namespaces/[^/]+/)?([a-z]+)(?:/[^/]+)?(?:/(status))?$")
+
+
+def observe_request(method: str, path: str, status: int, seconds: float) -> None:
+    """Count one request to the API server."""
+    match = _RESOURCE.search(path.split("/v1", 1)[-1])
+    resource = "/".join(part for part in match.groups() if part) if match else "other"
+    API_REQUESTS.labels(verb=method, resource=resource, code=str(status)).inc()
+    API_SECONDS.labels(verb=method).observe(seconds)
+
+
+def render() -> bytes:
+    """The current values in Prometheus' text format."""
+    return generate_latest(REGISTRY)

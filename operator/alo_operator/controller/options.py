@@ -1,0 +1,121 @@
+"""The command line of `alo-operator`."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+from alo_operator import __version__
+from alo_operator.effects.lease import LeaseSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How one operator process runs; `namespaces` None means all. `http` is host and port, port 0 means none."""
+
+    namespaces: tuple[str, ...] | None
+    kubeconfig: Path | None
+    lease: LeaseSettings
+    log_format: str
+    log_level: str
+    http: tuple[str, int]
+    log_tail: bool
+
+
+def parse(arguments: list[str] | None = None) -> Options:
+    """Read the command line; on a bad one, print what is wrong and exit with status 2."""
+    parser = argparse.ArgumentParser(
+        prog="alo-operator", description="Durable promises for Kubernetes: the controller."
+    )
+    parser.add_argument("--version", action="version", version=f"alo-operator {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="watch AsyncOperations and run their work until stopped")
+    scope = run.add_mutually_exclusive_group(required=True)
+    scope.add_argument(
+        "-n", "--namespace", action="append", metavar="NAME", help="look after this namespace (may be repeated)"
+    )
+    scope.add_argument("-A", "--all-namespaces", action="store_true", help="look after all namespaces")
+    run.add_argument(
+        "--kubeconfig",
+        type=Path,
+        metavar="FILE",
+        help="default: $KUBECONFIG, then the pod's service account, then ~/.kube/config",
+    )
+    run.add_argument(
+        "--identity",
+        default=platform.node() or "alo-operator",
+        metavar="NAME",
+        help="name of this replica in the Lease, the same after a restart, shared by no two (default: host name)",
+    )
+    run.add_argument("--lease-namespace", metavar="NAME", help="default: --namespace if given once, else alo-system")
+    run.add_argument("--lease-name", default="alo-operator", metavar="NAME", help="default: %(default)s")
+    run.add_argument(
+        "--lease-duration",
+        type=_seconds,
+        default=15.0,
+        metavar="TIME",
+        help="how long a crashed leader's Lease holds others off (default: 15s)",
+    )
+    run.add_argument("--lease-renew", type=_seconds, metavar="TIME", help="default: a third of the duration")
+    run.add_argument(
+        "--lease-retry", type=_seconds, default=1.0, metavar="TIME", help="how often a standby looks (default: 1s)"
+    )
+    run.add_argument("--log-format", choices=("text", "json"), default="text", help="default: %(default)s")
+    run.add_argument(
+        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: %(default)s"
+    )
+    run.add_argument(
+        "--http-address",
+        type=_address,
+        default=("127.0.0.1", 8080),
+        metavar="HOST:PORT",
+        help="where /healthz, /readyz and /metrics are served (default: 127.0.0.1:8080; port 0: nowhere)",
+    )
+    run.add_argument(
+        "--no-log-tail",
+        action="store_true",
+        help="never show the end of a failed worker's log as failure text, to people who may not read pods' logs",
+    )
+    given = parser.parse_args(arguments)
+    namespaces = tuple(given.namespace) if given.namespace else None
+    renew = given.lease_renew or given.lease_duration / 3
+    if not renew < given.lease_duration * 2 / 3:
+        parser.error("--lease-renew must be less than two thirds of --lease-duration")
+    default_home = namespaces[0] if namespaces and len(namespaces) == 1 else "alo-system"
+    lease = LeaseSettings(
+        namespace=given.lease_namespace or default_home,
+        name=given.lease_name,
+        identity=given.identity,
+        duration=given.lease_duration,
+        renew=renew,
+        retry=given.lease_retry,
+    )
+    return Options(
+        namespaces=namespaces,
+        kubeconfig=given.kubeconfig,
+        lease=lease,
+        log_format=given.log_format,
+        log_level=given.log_level,
+        http=given.http_address,
+        log_tail=not given.no_log_tail,
+    )
+
+
+def _seconds(text: str) -> float:
+    number = text.removesuffix("s")
+    try:
+        seconds = float(number)
+    except ValueError:
+        seconds = 0.0
+    if not 0.1 <= seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time between 0.1s and 3600s, such as 15s")
+    return seconds
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 0.0.0.0:8080")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,46 @@
+"""/healthz, /readyz and /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from alo_operator.controller import metrics
+
+Check = Callable[[], str]
+"""Returns what is wrong, or an empty text."""
+
+
+class Probes:
+    """A small HTTP server; `healthy` and `ready` answer with what is wrong, or ""."""
+
+    def __init__(self, host: str, port: int, healthy: Check, ready: Check, refresh: Callable[[], None]) -> None:
+        self._host, self._port = host, port
+        self._refresh = refresh
+        app = web.Application()
+        app.router.add_get("/healthz", self._answering(healthy))
+        app.router.add_get("/readyz", self._answering(ready))
+        app.router.add_get("/metrics", self._metrics)
+        self._runner = web.AppRunner(app, access_log=None)
+
+    async def start(self) -> None:
+        """Listen. Raises OSError where the address is taken."""
+        await self._runner.setup()
+        await web.TCPSite(self._runner, self._host, self._port).start()
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        await self._runner.cleanup()
+
+    @staticmethod
+    def _answering(check: Check) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def answer(_: web.Request) -> web.Response:
+            problem = check()
+            return web.Response(text=f"{problem or 'ok'}\n", status=503 if problem else 200)
+
+        return answer
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        self._refresh()
+        return web.Response(body=metrics.render(), headers={"Content-Type": "text/plain; version=0.0.4"})

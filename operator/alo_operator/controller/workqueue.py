@@ -1,0 +1,110 @@
+"""Which operation is next: a queue without duplicates, with two lanes, wake-up times and a backoff for each key."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+from typing import Final
+
+from alo_operator.effects import clock
+
+BACKOFF_FIRST: Final = 0.2
+BACKOFF_LAST: Final = 60.0
+
+
+class WorkQueue:
+    """Keys to work off, each by one worker at a time; all times are seconds.
+
+    A key added while it is being worked on comes again afterwards. Urgent keys go before the rest.
+    """
+
+    def __init__(self) -> None:
+        self._order = itertools.count()
+        self._entries: asyncio.PriorityQueue[tuple[bool, int, str]] = asyncio.PriorityQueue()
+        self._queued: dict[str, int] = {}  # the entry that counts; others of the same key are passed over
+        self._running: set[str] = set()
+        self._dirty: dict[str, bool] = {}
+        self._failures: dict[str, int] = {}
+        self._wakes: list[tuple[float, str]] = []
+        self._wake_of: dict[str, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._queued)
+
+    def add(self, key: str, *, urgent: bool = False) -> None:
+        """Have `key` worked on soon."""
+        if key in self._running:
+            self._dirty[key] = self._dirty.get(key, False) or urgent
+            return
+        if key in self._queued and not urgent:
+            return
+        self._queued[key] = turn = next(self._order)
+        self._entries.put_nowait((not urgent, turn, key))
+
+    def add_after(self, key: str, delay: float) -> None:
+        """Have `key` worked on in `delay` seconds; an earlier wake-up of it stands."""
+        due = clock.monotonic() + max(0.0, delay)
+        if self._wake_of.get(key, float("inf")) <= due:
+            return
+        self._wake_of[key] = due
+        heapq.heappush(self._wakes, (due, key))
+        self._arm()
+
+    def retry(self, key: str) -> float:
+        """Have `key` worked on again after its backoff (0.2 s doubling to 60 s, with jitter); the delay chosen."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay = min(BACKOFF_LAST, BACKOFF_FIRST * 2.0 ** min(failures, 20)) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
+        self.add_after(key, delay)
+        return delay
+
+    def forget_failures(self, key: str) -> None:
+        """The next `retry` of `key` starts from the beginning."""
+        self._failures.pop(key, None)
+
+    async def get(self) -> str:
+        """The next key, which is then being worked on until `done`."""
+        while True:
+            _, turn, key = await self._entries.get()
+            if self._queued.get(key) == turn:
+                break
+        del self._queued[key]
+        self._running.add(key)
+        self._wake_of.pop(key, None)  # whoever works on it decides anew when to look again
+        return key
+
+    def done(self, key: str) -> None:
+        """The work on `key` has ended; what came in meanwhile is queued."""
+        self._running.discard(key)
+        if key in self._dirty:
+            self.add(key, urgent=self._dirty.pop(key))
+
+    def clear(self) -> None:
+        """Drop everything that waits; what is being worked on goes on."""
+        while not self._entries.empty():
+            self._entries.get_nowait()
+        self._queued.clear()
+        self._dirty.clear()
+        self._failures.clear()
+        self._wakes.clear()
+        self._wake_of.clear()
+
+    def _arm(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if self._wakes:
+            delay = max(0.0, self._wakes[0][0] - clock.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._fire)
+
+    def _fire(self) -> None:
+        now = clock.monotonic()
+        while self._wakes and self._wakes[0][0] <= now:
+            due, key = heapq.heappop(self._wakes)
+            if self._wake_of.get(key) == due:
+                del self._wake_of[key]
+                self.add(key)
+        self._arm()

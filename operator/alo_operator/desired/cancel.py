@@ -1,0 +1,134 @@
+"""The one ladder down which all work is stopped, whoever asks: requested, delivered, settled.
+
+Requested: recorded in status before anything is touched, so that a crash cannot forget who asked. Delivered: the Job
+is deleted at the version last seen not Complete; a refused version means to look again, so a Job that completed first
+counts as completed. Settled: once Job and pods are gone, or given up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from alo_operator.api.conditions import CancelSource, ConditionType, FailureType, Reason
+from alo_operator.api.phases import Phase
+from alo_operator.api.status import Cause
+from alo_operator.desired import record
+from alo_operator.desired.deadlines import start_deadline
+from alo_operator.desired.job_view import DEFAULT_GRACE_SECONDS, JobView
+from alo_operator.desired.observed import Observed, OperationView
+from alo_operator.desired.outcome import Outcome, rejected
+from alo_operator.desired.pod_view import PodView
+from alo_operator.desired.settling import settle, stamp
+from alo_operator.desired.steps import DeleteJob, Look, Plan, Step, WriteStatus
+from alo_operator.desired.waiting import Waiting
+
+# How long past its grace period a pod may still be there before its node is taken for dead.
+ABANDON_AFTER: Final = timedelta(seconds=60)
+PODS_RECHECK: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who wants the work stopped and why; `waiting` is what kept it from starting, where that is the cause."""
+
+    source: CancelSource
+    reason: str
+    waiting: Waiting | None = None
+
+
+def requested(observed: Observed, now: datetime) -> Request | None:
+    """The cancellation in force: the one recorded first, else the one that is due now."""
+    operation, job = observed.operation, observed.job
+    if recorded := operation.status.cancellation:
+        return Request(CancelSource(recorded.source), recorded.reason or "")
+    if operation.deleting:
+        return Request(CancelSource.DELETION, "the operation was deleted")
+    deadline = start_deadline(operation)
+    started = operation.status.phase is not Phase.PENDING or (job is not None and job.started)
+    if deadline and now >= deadline and not started:
+        return Request(CancelSource.TIMEOUT, Reason.SCHEDULE_TO_START_TIMEOUT)
+    return None
+
+
+def hopeless(why: Waiting) -> Request:
+    """The work can never start as it is written."""
+    return Request(CancelSource.FAILURE, why.reason, why)
+
+
+def delivered_before_end(job: JobView) -> bool:
+    """Whether the Job ended only after it had been told to stop; its end then does not count."""
+    return job.deleting is not None and job.end is not None and (job.end.time or job.deleting) > job.deleting
+
+
+def ladder(observed: Observed, request: Request, now: datetime) -> Plan:
+    """The next rung."""
+    operation, job = observed.operation, observed.job
+    if not observed.job_gone and job is None and (operation.has_finalizer or operation.status.job):
+        return Plan(look=Look.JOB)
+    recorded = operation.status.cancellation is not None
+    note: tuple[Step, ...] = ()
+    if not recorded:
+        status = record.cancelling(operation, job, request.source, request.reason, stamp(now), request.waiting)
+        note = (WriteStatus(status),)
+    if job is not None and not observed.job_gone:
+        if not job.deleting:
+            return Plan((*note, DeleteJob(job.name, job.uid, job.resource_version)))
+        if note:
+            return Plan(note)
+        patience = job.deleting + timedelta(seconds=job.grace_seconds) + ABANDON_AFTER
+        if now < patience:
+            return Plan(wake=patience)
+    elif job is None and operation.status.job is None:
+        return settle(observed, _outcome(operation, request, ()), now)
+    if observed.pods is None:
+        return Plan(look=Look.PODS)
+    if still_there(observed, now):
+        return Plan(note, wake=now + PODS_RECHECK)
+    return settle(observed, _outcome(operation, request, observed.pods), now)
+
+
+def still_there(observed: Observed, now: datetime) -> bool:
+    """Whether a pod of the work may still be running; one that outlived its grace period by a minute is given up."""
+    grace = timedelta(seconds=observed.job.grace_seconds if observed.job else DEFAULT_GRACE_SECONDS)
+    operation = observed.operation
+    cancellation = operation.status.cancellation
+    asked = cancellation.request_time if cancellation else operation.deleting or now
+    return any(now < (pod.deleting or asked + grace) + ABANDON_AFTER for pod in _lingering(observed.pods or ()))
+
+
+def _lingering(pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
+    return tuple(pod for pod in pods if pod.deleting or not pod.finished)
+
+
+def _outcome(operation: OperationView, request: Request, pods: tuple[PodView, ...]) -> Outcome:
+    abandoned = _lingering(pods)
+    outcome = _ending(operation, request)
+    if not abandoned or not outcome.failure:
+        return outcome
+    said = "the pod did not go within its grace period and a minute; its node may be gone, and the work still running"
+    causes = tuple(Cause(kind="Pod", name=pod.name, reason=Reason.POD_ABANDONED, message=said) for pod in abandoned[:8])
+    failure = outcome.failure.model_copy(update={"causes": causes})
+    return Outcome(outcome.phase, outcome.reason, f"{outcome.message}; {said}", failure=failure)
+
+
+def _ending(operation: OperationView, request: Request) -> Outcome:
+    blocked = request.waiting or _last_waiting(operation)
+    if request.source is CancelSource.TIMEOUT:
+        limit = operation.spec.timeouts.schedule_to_start if operation.spec and operation.spec.timeouts else None
+        said = f"the work did not start within {limit} (timeouts.scheduleToStart)"
+        if blocked:
+            said = f"{said}; it was waiting for {blocked.reason}: {blocked.message}"
+        return rejected(Reason.SCHEDULE_TO_START_TIMEOUT, said, FailureType.TIMEOUT, retryable=True)
+    if request.source is CancelSource.FAILURE:
+        said = blocked.message if blocked else "the work can never start as it is written"
+        return rejected(Reason(request.reason), said, FailureType.REQUEST)
+    return rejected(Reason.CANCELLED, f"cancelled: {request.reason}", FailureType.CANCELLED)
+
+
+def _last_waiting(operation: OperationView) -> Waiting | None:
+    for condition in operation.status.conditions:
+        if condition.type == ConditionType.STARTED and condition.status == "False":
+            return Waiting(Reason(condition.reason), condition.message)
+    return None

@@ -1,0 +1,35 @@
+"""Digests over what users wrote."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+import rfc8785
+
+from alo_operator.desired.fields import Json
+
+DEFINING_FIELDS: Final = ("templateRef", "job", "input", "metadata", "timeouts")
+_SAFE_INTEGER: Final = 2**53
+
+
+def spec_digest(raw_spec: Json) -> str:
+    """`v1:sha256:<hex>` over the canonical JSON (RFC 8785) of the five fields that define the work, as stored."""
+    defining = {key: _as_doubles(raw_spec[key]) for key in DEFINING_FIELDS if key in raw_spec}
+    return "v1:sha256:" + hashlib.sha256(rfc8785.dumps(defining)).hexdigest()
+
+
+def short_hash(text: str, length: int = 10) -> str:
+    """The first `length` hexadecimal digits of the SHA-256 of `text`."""
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def _as_doubles(value: Any) -> Any:
+    # RFC 8785 knows only doubles; an integer beyond their exact range takes part as the double it would be read as.
+    if isinstance(value, dict):
+        return {key: _as_doubles(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_doubles(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _SAFE_INTEGER:
+        return float(value)
+    return value

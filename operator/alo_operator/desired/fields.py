@@ -1,0 +1,47 @@
+"""Reading raw JSON objects of the API server without trusting their shape.
+
+Everything below `spec.job`, and every pod, was written by somebody else: a wrong type reads as absent, not as an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+def section(body: object, *path: str) -> Json:
+    """The object at `path`, or an empty one."""
+    for key in path:
+        body = body.get(key) if isinstance(body, Mapping) else None
+    return body if isinstance(body, Mapping) else {}
+
+
+def entries(body: object, *path: str) -> Iterator[Json]:
+    """The objects in the list at `path`; other members are passed over."""
+    found = section(body, *path[:-1]).get(path[-1])
+    if isinstance(found, list | tuple):
+        yield from (item for item in found if isinstance(item, Mapping))
+
+
+def text(body: object, *path: str) -> str:
+    """The string at `path`, or an empty one."""
+    found = section(body, *path[:-1]).get(path[-1])
+    return found if isinstance(found, str) else ""
+
+
+def number(body: object, *path: str) -> int:
+    """The whole number at `path`, or 0."""
+    found = section(body, *path[:-1]).get(path[-1])
+    return found if isinstance(found, int) and not isinstance(found, bool) else 0
+
+
+def moment(body: object, *path: str) -> datetime | None:
+    """The RFC 3339 time at `path` in UTC, or None."""
+    found = text(body, *path)
+    try:
+        return datetime.fromisoformat(found).astimezone(UTC) if found else None
+    except ValueError:
+        return None

@@ -1,0 +1,168 @@
+"""From an operation to its Job: the deterministic name, and the worker contract written into the pod."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any, Final
+
+from alo_operator.api import limits
+from alo_operator.api.names import (
+    API_VERSION,
+    INPUT_ANNOTATION,
+    LABEL_MANAGED,
+    LABEL_OPERATION,
+    LABEL_OPERATION_UID,
+    MANAGED_VALUE,
+    OPERATION_KIND,
+)
+from alo_operator.desired.digest import short_hash
+from alo_operator.desired.fields import Json, entries, section
+from alo_operator.desired.observed import OperationView
+from alo_operator.desired.pod_view import worker_container_name
+from alo_operator.errors import InvalidInput, InvalidJob
+
+INPUT_DIRECTORY: Final = "/alo/in"
+INPUT_FILE: Final = "input.json"
+INPUT_VOLUME: Final = "alo-in"
+DEFAULT_MESSAGE_PATH: Final = "/dev/termination-log"
+
+_NAME_PREFIX: Final = 46  # with dash and hash 57: an Indexed Job's pods still get six characters for their index
+_OWNED: Final = ("suspend", "activeDeadlineSeconds", "ttlSecondsAfterFinished")
+_REFUSED: Final = {
+    "selector": "the Job controller chooses it",
+    "manualSelector": "the Job controller chooses the selector",
+    "managedBy": "the work must be run by the Job controller of this cluster",
+}
+
+
+def job_name(operation: OperationView) -> str:
+    """The one name the Job of this operation can have; another operation of the same name gets another."""
+    prefix = operation.name[:_NAME_PREFIX].rstrip("-.")
+    return f"{prefix}-{short_hash(operation.uid)}"
+
+
+def build_job(operation: OperationView, *, log_tail: bool = True) -> dict[str, Any]:
+    """The batch/v1 Job for an operation, ready to be posted with strict field validation.
+
+    `log_tail`: whether the end of a failed worker's log becomes its failure text (where the user chose no policy).
+
+    Raises:
+        InvalidJob: `spec.job` has something we refuse, or lacks what every Job needs.
+        InvalidInput: `spec.input` is larger than 64 KiB.
+    """
+    raw = operation.raw_spec or {}
+    spec = copy.deepcopy(dict(section(raw, "job", "spec")))
+    for name, why in _REFUSED.items():
+        if name in spec:
+            raise InvalidJob(f"spec.job.spec.{name} cannot be set: {why}; remove it and use a new name")
+    for name in _OWNED:
+        spec.pop(name, None)
+    template = _object(spec, "template", "spec.job.spec")
+    pod = _object(template, "spec", "spec.job.spec.template")
+    if pod.setdefault("restartPolicy", "Never") != "Never":
+        raise InvalidJob(
+            f"spec.job.spec.template.spec.restartPolicy is {pod['restartPolicy']!r}: only Never keeps failed pods and "
+            "their last words; use Never with backoffLimit for retries, under a new name"
+        )
+    spec["podReplacementPolicy"] = "Failed"
+    # A node that goes away is not the work's fault and must not use up an attempt.
+    spec.setdefault(
+        "podFailurePolicy", {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]}
+    )
+    labels = {
+        LABEL_MANAGED: MANAGED_VALUE,
+        LABEL_OPERATION: operation.name,
+        LABEL_OPERATION_UID: operation.uid,
+    }
+    metadata = _object(template, "metadata", "spec.job.spec.template", create=True)
+    _object(metadata, "labels", "spec.job.spec.template.metadata", create=True).update(labels)
+    _hand_over_input(raw, metadata, pod)
+    _equip_worker(operation, metadata, pod, log_tail=log_tail)
+    own = section(raw, "job", "metadata")
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": job_name(operation),
+            "namespace": operation.namespace,
+            "labels": {**section(own, "labels"), **labels},
+            "annotations": dict(section(own, "annotations")),
+            "ownerReferences": [
+                {
+                    "apiVersion": API_VERSION,
+                    "kind": OPERATION_KIND,
+                    "name": operation.name,
+                    "uid": operation.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": True,
+                }
+            ],
+        },
+        "spec": spec,
+    }
+
+
+def _object(parent: dict[str, Any], key: str, path: str, *, create: bool = False) -> dict[str, Any]:
+    found = parent.get(key)
+    if found is None and create:
+        found = parent[key] = {}
+    if not isinstance(found, dict):
+        raise InvalidJob(
+            f"{path}.{key} is {'missing' if found is None else 'not an object'}; write the pod's {key} there"
+        )
+    return found
+
+
+def _list(parent: dict[str, Any], key: str, path: str) -> list[Any]:
+    found = parent.setdefault(key, [])
+    if not isinstance(found, list):
+        raise InvalidJob(f"{path}.{key} must be a list")
+    return found
+
+
+def _hand_over_input(raw: Json, metadata: dict[str, Any], pod: dict[str, Any]) -> None:
+    handed = json.dumps(raw.get("input") or {}, ensure_ascii=False, separators=(",", ":"))
+    size = len(handed.encode("utf-8", "surrogatepass"))
+    if size > limits.INPUT_BYTES:
+        raise InvalidInput(
+            f"spec.input has {size} bytes and may have {limits.INPUT_BYTES}: put the data into an object store, a "
+            "volume or a ConfigMap and pass where it is, under a new name"
+        )
+    annotations = _object(metadata, "annotations", "spec.job.spec.template.metadata", create=True)
+    annotations[INPUT_ANNOTATION] = handed
+    volumes = _list(pod, "volumes", "spec.job.spec.template.spec")
+    volumes[:] = [v for v in volumes if not (isinstance(v, dict) and v.get("name") == INPUT_VOLUME)]
+    field = {"fieldRef": {"fieldPath": f"metadata.annotations['{INPUT_ANNOTATION}']"}, "path": INPUT_FILE}
+    volumes.append({"name": INPUT_VOLUME, "downwardAPI": {"items": [field]}})
+
+
+def _equip_worker(operation: OperationView, metadata: dict[str, Any], pod: dict[str, Any], *, log_tail: bool) -> None:
+    path = "spec.job.spec.template.spec.containers"
+    name = worker_container_name(metadata, pod)
+    worker = next((c for c in entries(pod, "containers") if c.get("name") == name and name), None)
+    if not isinstance(worker, dict):
+        raise InvalidJob(f"{path} needs at least one container with a name and an image")
+    if log_tail:
+        worker.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
+    ours: list[dict[str, Any]] = [
+        {"name": "ALO_ID", "value": operation.name},
+        {"name": "ALO_NAMESPACE", "value": operation.namespace},
+        {"name": "ALO_UID", "value": operation.uid},
+        {"name": "ALO_ATTEMPT", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}},
+        {"name": "ALO_RESULT_FILE", "value": worker.get("terminationMessagePath") or DEFAULT_MESSAGE_PATH},
+        {"name": "TRACEPARENT", "value": operation.traceparent or _traceparent(operation.uid)},
+    ]
+    taken = {variable["name"] for variable in ours}
+    variables = _list(worker, "env", path)
+    # Ours first, so that the user's own may refer to them as $(ALO_ID).
+    variables[:] = ours + [v for v in variables if not (isinstance(v, dict) and v.get("name") in taken)]
+    mounts = _list(worker, "volumeMounts", path)
+    mounts[:] = [m for m in mounts if not (isinstance(m, dict) and m.get("name") == INPUT_VOLUME)]
+    mounts.append({"name": INPUT_VOLUME, "mountPath": INPUT_DIRECTORY, "readOnly": True})
+
+
+def _traceparent(uid: str) -> str:
+    """A W3C trace context (version 00, sampled) of the operation's own, the same at every look."""
+    digest = short_hash(f"traceparent:{uid}", 48)
+    return f"00-{digest[:32]}-{digest[32:]}-01"

@@ -1,0 +1,144 @@
+"""What one reconcile pass sees: a frozen, slim view of one operation and of everything that belongs to it.
+
+The states a pass can meet, in the order of an operation's life; `plan` has one decision for each:
+
+    operation                       Job                                       what is due
+    not supported as written        none                                      say so, wait
+    fresh                           none                                      finalizer, then Job
+    fresh                           refused by the API server                 reject, or wait (quota, RBAC)
+    fresh                           of our name, but somebody else's          reject
+    pending                         there, no pod ready                       look why, say so
+    running                         ready, or pods have finished              say so once; progress
+    pending or running              Complete or Failed                        read its pods, settle
+    pending or running              gone, and we did not delete it            settle as unknown
+    cancel asked (any source)       none                                      settle
+    cancel asked                    live                                      record, delete, wait for the pods
+    settled                         anything                                  finalizer off, follow the generation
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from alo_operator.api.conditions import Reason
+from alo_operator.api.names import FINALIZER
+from alo_operator.api.phases import Promise
+from alo_operator.api.spec import OperationSpec
+from alo_operator.api.status import OperationStatus
+from alo_operator.desired.fields import Json, moment, number, section, text
+from alo_operator.desired.job_view import JobView
+from alo_operator.desired.pod_view import PodView
+
+_BIG = ("job", "input", "metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class OperationView:
+    """One AsyncOperation.
+
+    `raw_spec` is the spec as stored, needed until its Job exists and its digest is in status; a `slim` view has lost
+    it. `spec` is None, and `problem` says why, where this version cannot read it.
+    """
+
+    name: str
+    namespace: str
+    uid: str
+    resource_version: int
+    generation: int
+    created: datetime
+    deleting: datetime | None
+    finalizers: tuple[str, ...]
+    traceparent: str
+    raw_spec: Json | None
+    spec: OperationSpec | None
+    status: OperationStatus
+    problem: str = ""
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> OperationView:
+        """Read an operation as the API server hands it out; never raises for what users can write."""
+        spec, status, problem = None, OperationStatus(), ""
+        try:
+            spec = OperationSpec.model_validate(section(body, "spec"))
+            status = OperationStatus.model_validate(section(body, "status"))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            problem = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        finalizers = section(body, "metadata").get("finalizers")
+        return cls(
+            name=text(body, "metadata", "name"),
+            namespace=text(body, "metadata", "namespace"),
+            uid=text(body, "metadata", "uid"),
+            resource_version=int(text(body, "metadata", "resourceVersion") or 0),
+            generation=number(body, "metadata", "generation"),
+            created=moment(body, "metadata", "creationTimestamp") or datetime.fromtimestamp(0, UTC),
+            deleting=moment(body, "metadata", "deletionTimestamp"),
+            finalizers=tuple(finalizers) if isinstance(finalizers, list) else (),
+            traceparent=text(body, "metadata", "annotations", "traceparent"),
+            raw_spec=section(body, "spec"),
+            spec=spec,
+            status=status,
+            problem=problem,
+        )
+
+    @property
+    def has_finalizer(self) -> bool:
+        """Whether deletion waits for us."""
+        return FINALIZER in self.finalizers
+
+    @property
+    def settled(self) -> bool:
+        """Whether the promise has its answer."""
+        return self.status.promise is not Promise.PENDING
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing is due until somebody changes the object: such an operation costs nothing at a restart."""
+        return self.settled and not self.has_finalizer and self.status.observed_generation >= self.generation
+
+    def slim(self) -> OperationView:
+        """The view without what only the start of the work needs."""
+        spec = self.spec.model_copy(update=dict.fromkeys(_BIG)) if self.spec else None
+        return replace(self, raw_spec=None, spec=spec)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The API server's answer to our POST of the Job; it is tried again at `retry_at`, or never where that is None."""
+
+    reason: Reason
+    message: str
+    retry_at: datetime | None = None
+    tries: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What this process remembers of an operation; all of it may be lost in a restart without harm."""
+
+    started_seen: datetime | None = None
+    last_look: datetime | None = None
+    refusal: Refusal | None = None
+    finalizer_added: bool = False  # by this process, so that no Job can exist that it does not know of
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Everything one decision rests on.
+
+    `job` is the Job as last seen; `job_gone` says that the API server has been asked and has none, `job_doubtful` that
+    it has to be asked. `pods` and `creation_failure` are None until somebody has looked.
+    """
+
+    operation: OperationView
+    job: JobView | None = None
+    job_gone: bool = False
+    job_doubtful: bool = False
+    pods: tuple[PodView, ...] | None = None
+    creation_failure: str | None = None
+    notes: Notes = field(default_factory=Notes)

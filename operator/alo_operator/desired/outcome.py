@@ -1,0 +1,217 @@
+"""How it ended: from a finished Job and its pods to the one outcome of the promise."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from alo_operator.api import limits
+from alo_operator.api.conditions import FailureType, Reason
+from alo_operator.api.phases import Phase
+from alo_operator.api.status import Attempts, Cause, Failure, LastAttempt, Result
+from alo_operator.desired.job_view import JobEnd, JobView
+from alo_operator.desired.pod_view import ContainerEnd, ContainerView, PodView
+
+# The kubelet's own numbers: bytes of one container's termination message, and of all containers of a pod together.
+MESSAGE_BYTES: Final = 4096
+POD_MESSAGES_BYTES: Final = 12288
+# A cut inside a character leaves up to three bytes out, so a message this near the limit may be a cut one.
+CUT_MARGIN: Final = 3
+
+_MAX_DEPTH: Final = 64
+_INT64: Final = 2**63
+_CAUSE_TEXT: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a promise is settled; `started` is None where the work never began."""
+
+    phase: Phase
+    reason: Reason
+    message: str
+    result: Result | None = None
+    failure: Failure | None = None
+    attempts: Attempts | None = None
+    started: datetime | None = None
+
+
+def succeeded(job: JobView, pods: tuple[PodView, ...]) -> Outcome | None:
+    """The outcome of a Complete Job; None while the pod with its value is there but has not been seen to finish."""
+    pod = next((p for p in pods if p.phase == "Succeeded" and (not job.indexed or p.index == "0")), None)
+    if pod is None and job.gives_value and any(not p.finished for p in pods):
+        return None
+    worker = pod.worker if pod else None
+    end = worker.end if worker else None
+    attempts = _attempts(job, pod, end)
+    started = _earliest(pods) or job.start_time
+    if not job.gives_value:
+        said = f"all {job.succeeded} completions succeeded"
+        return Outcome(Phase.SUCCEEDED, Reason.SUCCEEDED, said, attempts=attempts, started=started)
+    if pod is None:
+        said = "the Job is Complete but its pod is gone, and any result with it; the work is not run again"
+        return Outcome(Phase.SUCCEEDED, Reason.RESULT_LOST, said, attempts=attempts, started=started)
+    if end is None or end.exit_code != 0 or not end.message:
+        said = "the work succeeded and gave no result"
+        return Outcome(Phase.SUCCEEDED, Reason.SUCCEEDED, said, attempts=attempts, started=started)
+    size = len(_bytes(end.message))
+    room = min(MESSAGE_BYTES, POD_MESSAGES_BYTES // max(pod.container_count, 1))
+    if size >= room - CUT_MARGIN:
+        said = (
+            f"the worker wrote a result of {size} bytes or more, but the termination message of a pod with "
+            f"{pod.container_count} container(s) holds {room} bytes and may have been cut; write at most "
+            f"{room - CUT_MARGIN - 1} bytes to $ALO_RESULT_FILE, or write where the result is"
+        )
+        failure = Failure(
+            type=FailureType.WORKER,
+            reason=Reason.RESULT_TOO_LARGE,
+            message=said,
+            retryable=False,
+            causes=(Cause(kind="Pod", name=pod.name, reason=Reason.RESULT_TOO_LARGE, exit_code=0),),
+        )
+        return Outcome(Phase.FAILED, Reason.RESULT_TOO_LARGE, said, failure=failure, attempts=attempts, started=started)
+    said = f"the work succeeded and gave a result of {size} bytes"
+    return Outcome(
+        Phase.SUCCEEDED, Reason.SUCCEEDED, said, result=read_result(end.message), attempts=attempts, started=started
+    )
+
+
+def failed(job: JobView, end: JobEnd, pods: tuple[PodView, ...]) -> Outcome:
+    """The outcome of a Failed Job, with the chain from the Job down to the container that failed last."""
+    causes = [Cause(kind="Job", name=job.name, reason=_word(end.reason), message=limits.clip(end.message, _CAUSE_TEXT))]
+    pod = _last_failed(pods)
+    culprit = _culprit(pod) if pod else None
+    reason, message = _why(end, pod, culprit)
+    if pod:
+        causes.append(
+            Cause(
+                kind="Pod",
+                name=pod.name,
+                reason=_word(pod.reason or pod.disrupted or pod.phase),
+                message=limits.clip(pod.message, _CAUSE_TEXT) or None,
+            )
+        )
+    if culprit and culprit.end:
+        causes.append(
+            Cause(
+                kind="Container",
+                name=culprit.name,
+                reason=_word(culprit.end.reason),
+                message=limits.clip(culprit.end.message.strip(), _CAUSE_TEXT) or None,
+                exit_code=culprit.end.exit_code,
+            )
+        )
+    surroundings = reason in (Reason.EVICTED, Reason.JOB_FAILED)
+    failure = Failure(
+        type=FailureType.INFRASTRUCTURE if surroundings else FailureType.WORKER,
+        reason=reason,
+        message=message,
+        retryable=surroundings,
+        causes=tuple(causes),
+    )
+    worker = pod.worker.end if pod and pod.worker else None
+    return Outcome(
+        Phase.FAILED,
+        reason,
+        message,
+        failure=failure,
+        attempts=_attempts(job, pod, worker),
+        started=_earliest(pods) or job.start_time,
+    )
+
+
+def rejected(reason: Reason, message: str, kind: FailureType, *, retryable: bool = False) -> Outcome:
+    """The outcome of an operation that no worker decided."""
+    message = limits.clip(message, limits.REASON)
+    failure = Failure(type=kind, reason=reason, message=message, retryable=retryable)
+    phase = {FailureType.TIMEOUT: Phase.TIMED_OUT, FailureType.CANCELLED: Phase.CANCELLED}.get(kind, Phase.FAILED)
+    return Outcome(phase, reason, message, failure=failure)
+
+
+def read_result(message: str) -> Result:
+    """A worker's words as a result: the JSON value where they are JSON, else the text itself."""
+    raw = _bytes(message)
+    digest = hashlib.sha256(raw).hexdigest()
+    try:
+        value = json.loads(message, parse_constant=_refuse_constant)
+        is_json = _storable(value, _MAX_DEPTH)
+    except (ValueError, RecursionError):
+        is_json = False
+    if is_json:
+        return Result(value=value, content_type="application/json", bytes=len(raw), sha256=digest)
+    return Result(value=message, content_type="text/plain", bytes=len(raw), sha256=digest)
+
+
+def _refuse_constant(word: str) -> Any:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _storable(value: Any, depth: int) -> bool:
+    """Whether the API server keeps `value` as it is: it reads integers as int64 or loses digits."""
+    if depth == 0:
+        return False
+    if isinstance(value, dict):
+        return all(_storable(item, depth - 1) for item in value.values())
+    if isinstance(value, list):
+        return all(_storable(item, depth - 1) for item in value)
+    if isinstance(value, int):
+        return -_INT64 <= value < _INT64
+    return value not in (float("inf"), float("-inf"))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _word(reason: str) -> str | None:
+    return limits.clip(reason, limits.WORD) or None
+
+
+def _attempts(job: JobView, pod: PodView | None, end: ContainerEnd | None) -> Attempts:
+    last = LastAttempt(
+        pod=pod.name if pod else None,
+        exit_code=end.exit_code if end else None,
+        reason=_word(end.reason) if end else None,
+    )
+    return Attempts(count=max(job.succeeded + job.failed, 1), last=last if pod else None)
+
+
+def _earliest(pods: tuple[PodView, ...]) -> datetime | None:
+    starts = (c.end.started if c.end else c.running_since for p in pods for c in p.containers if not c.init)
+    return min((start for start in starts if start), default=None)
+
+
+def _last_failed(pods: tuple[PodView, ...]) -> PodView | None:
+    failed_pods = [pod for pod in pods if pod.phase == "Failed"]
+    return max(failed_pods, key=_finish_key, default=None)
+
+
+def _finish_key(pod: PodView) -> tuple[str, str]:
+    ends = [c.end.finished.isoformat() for c in pod.containers if c.end and c.end.finished]
+    return max(ends, default=""), pod.created.isoformat() if pod.created else ""
+
+
+def _culprit(pod: PodView) -> ContainerView | None:
+    """The container that explains the pod's failure: the worker, unless another one failed and it did not."""
+    bad = [c for c in pod.containers if c.end and c.end.exit_code != 0]
+    return next((c for c in bad if c.name == pod.worker_name and not c.init), next(iter(bad), None))
+
+
+def _why(end: JobEnd, pod: PodView | None, culprit: ContainerView | None) -> tuple[Reason, str]:
+    if pod and pod.reason == "Evicted":
+        return Reason.EVICTED, limits.clip(f"pod {pod.name} was evicted: {pod.message}", limits.REASON)
+    if (pod and pod.reason == "DeadlineExceeded") or end.reason == "DeadlineExceeded":
+        return Reason.DEADLINE_EXCEEDED, limits.clip(end.message or "the Job's deadline passed", limits.REASON)
+    if culprit and culprit.end:
+        said = culprit.end.message.strip()
+        if culprit.end.reason == "OOMKilled":
+            message = f"container {culprit.name} was killed: out of memory (exit code {culprit.end.exit_code})"
+            return Reason.OOM_KILLED, limits.clip(f"{message}: {said}" if said else message, limits.REASON)
+        message = f"container {culprit.name} exited with code {culprit.end.exit_code}"
+        return Reason.NON_ZERO_EXIT, limits.clip(f"{message}: {said}" if said else message, limits.REASON)
+    if pod and pod.disrupted:
+        return Reason.EVICTED, limits.clip(f"pod {pod.name} was disrupted: {pod.disrupted}", limits.REASON)
+    return Reason.JOB_FAILED, limits.clip(f"{end.reason or 'Failed'}: {end.message or 'the Job failed'}", limits.REASON)

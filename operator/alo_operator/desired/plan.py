@@ -1,0 +1,201 @@
+"""The product on one page: what should be done about what is.
+
+`plan` is total and pure: it never raises for what users, workers or other controllers can do, and asking it twice
+gives the same answer twice. Its rows are those of the table in `observed`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from alo_operator.api.conditions import FailureType, Reason
+from alo_operator.api.phases import Phase
+from alo_operator.desired import cancel, record, waiting
+from alo_operator.desired.deadlines import earliest, start_deadline
+from alo_operator.desired.job import build_job
+from alo_operator.desired.job_view import JobView
+from alo_operator.desired.observed import Observed, OperationView
+from alo_operator.desired.outcome import Outcome, failed, rejected, succeeded
+from alo_operator.desired.settling import settle, stamp
+from alo_operator.desired.steps import AddFinalizer, CreateJob, Look, Plan, RemoveFinalizer, Step, WriteStatus
+from alo_operator.desired.unsupported import unsupported_fields
+from alo_operator.errors import InvalidInput, InvalidJob
+
+# Work that ends within this time is never reported as running: one write less.
+RUNNING_AFTER: Final = timedelta(seconds=1)
+PROGRESS_EVERY: Final = timedelta(seconds=5)
+# A pod that is there but not seen to finish, once its Job is Complete.
+POD_RECHECK: Final = timedelta(seconds=1)
+POD_PATIENCE: Final = timedelta(seconds=30)
+
+
+def plan(observed: Observed, now: datetime, *, log_tail: bool = True) -> Plan:
+    """What to do next about one operation, decided at `now` (UTC).
+
+    `log_tail`: whether a failed worker's log may become failure text.
+    """
+    operation = observed.operation
+    if operation.settled:
+        return _after_the_end(operation, now)
+    if operation.deleting and not operation.has_finalizer:
+        return Plan()  # no work of ours can be running; owner references take what is left
+    if observed.job_doubtful and not observed.job_gone:
+        return Plan(look=Look.JOB)
+    job = observed.job
+    if job and job.owner_uid != operation.uid:
+        return settle(observed, _name_taken(job), now)
+    if job and job.end and not cancel.delivered_before_end(job):
+        return _ended(observed, job, now)
+    if request := cancel.requested(observed, now):
+        return cancel.ladder(observed, request, now)
+    if job is None or observed.job_gone:
+        return _without_job(observed, now, log_tail=log_tail)
+    if job.deleting:
+        return Plan()  # somebody else is deleting it; its end, or its being gone, will wake us
+    return _live(observed, job, now)
+
+
+def _after_the_end(operation: OperationView, now: datetime) -> Plan:
+    steps: list[Step] = []
+    if operation.status.observed_generation < operation.generation and not operation.deleting:
+        steps.append(WriteStatus(record.followed(operation, stamp(now))))
+    if operation.has_finalizer:
+        steps.append(RemoveFinalizer())
+    return Plan(tuple(steps))
+
+
+def _ended(observed: Observed, job: JobView, now: datetime) -> Plan:
+    assert job.end
+    if observed.pods is None and (job.gives_value or not job.end.succeeded):
+        return Plan(look=Look.PODS)
+    pods = observed.pods or ()
+    if not job.end.succeeded:
+        return settle(observed, failed(job, job.end, pods), now)
+    outcome = succeeded(job, pods)
+    if outcome is None:
+        if now < (job.end.time or now) + POD_PATIENCE:
+            return Plan(wake=now + POD_RECHECK)
+        outcome = succeeded(job, ())
+        assert outcome
+    return settle(observed, outcome, now)
+
+
+def _without_job(observed: Observed, now: datetime, *, log_tail: bool) -> Plan:
+    operation, notes = observed.operation, observed.notes
+    known = operation.status.job is not None or observed.job is not None
+    if not observed.job_gone and (known or (operation.has_finalizer and not notes.finalizer_added)):
+        return Plan(look=Look.JOB)
+    if known:
+        if observed.pods is None:
+            return Plan(look=Look.PODS)
+        if cancel.still_there(observed, now):
+            return Plan(wake=now + cancel.PODS_RECHECK)
+        said = "the Job was deleted by somebody else before it had ended; whether its work was done is not known"
+        return settle(observed, rejected(Reason.OUTCOME_UNKNOWN, said, FailureType.INFRASTRUCTURE), now)
+    if problem := not_supported(operation):
+        return _refused(operation, problem, now)
+    refusal = notes.refusal
+    if refusal and refusal.retry_at is None:
+        return settle(observed, rejected(refusal.reason, refusal.message, FailureType.REQUEST), now)
+    if refusal and refusal.retry_at and now < refusal.retry_at:
+        why = waiting.Waiting(refusal.reason, refusal.message)
+        return Plan(_say_waiting(operation, None, why, now), wake=earliest(refusal.retry_at, start_deadline(operation)))
+    try:
+        manifest = build_job(operation, log_tail=log_tail)
+    except InvalidJob as error:
+        return settle(observed, rejected(Reason.INVALID_JOB, str(error), FailureType.REQUEST), now)
+    except InvalidInput as error:
+        return settle(observed, rejected(Reason.INPUT_TOO_LARGE, str(error), FailureType.REQUEST), now)
+    first: tuple[Step, ...] = () if operation.has_finalizer else (AddFinalizer(),)
+    return Plan((*first, CreateJob(manifest)), wake=start_deadline(operation))
+
+
+def _live(observed: Observed, job: JobView, now: datetime) -> Plan:
+    operation, notes = observed.operation, observed.notes
+    if not job.started and operation.status.phase is Phase.PENDING:
+        created = job.created or operation.created
+        due = waiting.next_look(created, notes.last_look)
+        deadline = start_deadline(operation)
+        if observed.pods is None:
+            if now >= due:
+                return Plan(look=Look.REASON)
+            return Plan(_follow(operation, now), wake=earliest(due, deadline))
+        why = waiting.why_waiting(observed.pods, observed.creation_failure)
+        if why.fatal:
+            return cancel.ladder(observed, cancel.hopeless(why), now)
+        later = waiting.next_look(created, now)
+        return Plan(_say_waiting(operation, job, why, now), wake=earliest(later, deadline))
+    if operation.status.phase is Phase.PENDING:
+        seen = notes.started_seen or now
+        if now < seen + RUNNING_AFTER:
+            return Plan(wake=seen + RUNNING_AFTER)
+        return Plan((WriteStatus(record.running(operation, job, stamp(seen), stamp(now))),))
+    return _running(operation, job, now)
+
+
+def _running(operation: OperationView, job: JobView, now: datetime) -> Plan:
+    if follow := _follow(operation, now):
+        return Plan(follow)
+    old = operation.status.progress
+    if record.counted(operation, job, stamp(now)) == old:
+        return Plan()
+    due = old.update_time + PROGRESS_EVERY if old and old.update_time else now
+    if now < due:
+        return Plan(wake=due)
+    return Plan((WriteStatus(record.running(operation, job, stamp(now), stamp(now))),))
+
+
+def not_supported(operation: OperationView) -> str:
+    """Why this version cannot act on the operation as it is written; "" where it can."""
+    if operation.spec is None:
+        return f"this operator cannot read the spec: {operation.problem}"
+    if fields := unsupported_fields(operation.spec):
+        return (
+            f"not built yet in this version: {', '.join(fields)}; leave it out (work that defines it needs a new name)"
+        )
+    return ""
+
+
+def _refused(operation: OperationView, problem: str, now: datetime) -> Plan:
+    deadline = start_deadline(operation)
+    status = record.refused(operation, problem, stamp(now))
+    same = _says(operation, "Accepted", Reason.NOT_SUPPORTED, problem) and _followed(operation)
+    return Plan(() if same else (WriteStatus(status),), wake=deadline)
+
+
+def _say_waiting(
+    operation: OperationView, job: JobView | None, why: waiting.Waiting, now: datetime
+) -> tuple[Step, ...]:
+    """One write for each changed reason; a changed sentence alone is not worth one."""
+    if _says(operation, "Started", why.reason) and _followed(operation):
+        return ()
+    return (WriteStatus(record.waiting(operation, job, why, stamp(now))),)
+
+
+def _follow(operation: OperationView, now: datetime) -> tuple[Step, ...]:
+    """Take in a later spec change; the first sight of an operation costs no write of its own."""
+    if _followed(operation) or operation.status.observed_generation < 0:
+        return ()
+    if problem := not_supported(operation):
+        return (WriteStatus(record.unsupported_edit(operation, problem, stamp(now))),)
+    return (WriteStatus(record.followed(operation, stamp(now))),)
+
+
+def _followed(operation: OperationView) -> bool:
+    return operation.status.observed_generation >= operation.generation
+
+
+def _says(operation: OperationView, kind: str, reason: Reason, message: str | None = None) -> bool:
+    return any(
+        c.type == kind and c.reason == reason and (message is None or c.message == message)
+        for c in operation.status.conditions
+    )
+
+
+def _name_taken(job: JobView) -> Outcome:
+    said = (
+        f"a Job named {job.name} exists already and belongs to somebody else; it was left alone. Delete or rename it, "
+        "and ask again under a new name"
+    )
+    return rejected(Reason.JOB_NAME_CONFLICT, said, FailureType.REQUEST, retryable=True)

@@ -1,0 +1,237 @@
+"""What goes into status at each turn of an operation's life: one function a turn, each giving the whole new status."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from alo_operator.api import limits
+from alo_operator.api.conditions import CancelSource, ConditionType, Reason
+from alo_operator.api.model import to_wire
+from alo_operator.api.phases import PROMISE_OF, Phase
+from alo_operator.api.status import (
+    Cancellation,
+    Condition,
+    ConditionStatus,
+    Effective,
+    JobRef,
+    OperationStatus,
+    Progress,
+)
+from alo_operator.desired.digest import spec_digest
+from alo_operator.desired.job_view import JobView
+from alo_operator.desired.observed import OperationView
+from alo_operator.desired.outcome import Outcome
+from alo_operator.desired.waiting import Waiting
+
+TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
+_ORDER: Final = {kind.value: place for place, kind in enumerate(ConditionType)}
+
+type_: Final = ConditionType
+
+
+def refused(operation: OperationView, message: str, now: datetime) -> OperationStatus:
+    """Not accepted as written: nothing is run until the spec changes (or a newer operator reads it)."""
+    changes: list[Change] = [
+        (type_.ACCEPTED, FALSE, Reason.NOT_SUPPORTED, message),
+        (type_.READY, FALSE, Reason.NOT_SUPPORTED, message),
+        (type_.STALLED, TRUE, Reason.NOT_SUPPORTED, message),
+        (type_.RECONCILING, None, Reason.PENDING, ""),
+    ]
+    return _with(_seen(operation), operation, changes, now)
+
+
+def waiting(operation: OperationView, job: JobView | None, why: Waiting, now: datetime) -> OperationStatus:
+    """Accepted and not started, for a reason."""
+    changes: list[Change] = [
+        *_ACCEPTED,
+        (type_.STARTED, FALSE, why.reason, why.message),
+        *_working(why.reason, f"waiting to start: {why.message}"),
+    ]
+    return _with(_seen(operation, job), operation, changes, now)
+
+
+def running(operation: OperationView, job: JobView, started: datetime, now: datetime) -> OperationStatus:
+    """Started; progress as the Job counts it."""
+    said = f"Job {job.name} is running"
+    changes: list[Change] = [
+        *_ACCEPTED,
+        (type_.STARTED, TRUE, Reason.STARTED, said),
+        *_working(Reason.RUNNING, said),
+    ]
+    status = _seen(operation, job).model_copy(
+        update={
+            "phase": Phase.RUNNING,
+            "start_time": operation.status.start_time or started,
+            "progress": counted(operation, job, now),
+        }
+    )
+    return _with(status, operation, changes, now)
+
+
+def unsupported_edit(operation: OperationView, message: str, now: datetime) -> OperationStatus:
+    """An edit of running work that cannot be followed: the work goes on, and Accepted says what is not done."""
+    return _with(_seen(operation), operation, [(type_.ACCEPTED, FALSE, Reason.NOT_SUPPORTED, message)], now)
+
+
+def followed(operation: OperationView, now: datetime) -> OperationStatus:
+    """A spec change that asks for nothing more has been taken in."""
+    if operation.settled:
+        return operation.status.model_copy(update={"observed_generation": operation.generation})
+    return _with(_seen(operation), operation, _ACCEPTED, now)
+
+
+def cancelling(
+    operation: OperationView,
+    job: JobView | None,
+    source: CancelSource,
+    reason: str,
+    now: datetime,
+    why: Waiting | None = None,
+) -> OperationStatus:
+    """A cancellation is recorded before the work is told, so that a crash in between changes nothing.
+
+    `why`: what keeps the work from ever starting, where that is the cause.
+    """
+    said = f"the work is being stopped: {reason}"
+    changes: list[Change] = [
+        *_ACCEPTED,
+        (type_.CANCEL_REQUESTED, TRUE, source.value, limits.clip(reason, limits.REASON)),
+        *_working(Reason.CANCELLING, said),
+    ]
+    if why:
+        changes.append((type_.STARTED, FALSE, why.reason, why.message))
+    status = _seen(operation, job).model_copy(
+        update={
+            "phase": Phase.CANCELLING,
+            "cancellation": Cancellation(request_time=now, source=source, reason=limits.clip(reason, limits.REASON)),
+        }
+    )
+    return _with(status, operation, changes, now)
+
+
+def settled(operation: OperationView, job: JobView | None, outcome: Outcome, now: datetime) -> OperationStatus:
+    """The one answer; from here on the API server refuses every change of it."""
+    good = outcome.phase is Phase.SUCCEEDED
+    message = limits.clip(outcome.message, limits.REASON)
+    base = _seen(operation, job)
+    start = base.start_time or outcome.started
+    changes: list[Change] = [
+        *_ACCEPTED,
+        (type_.COMPLETED, TRUE, outcome.reason, message),
+        (type_.SUCCEEDED, TRUE if good else FALSE, outcome.reason, message),
+        (type_.READY, TRUE if good else FALSE, outcome.reason, message),
+        (type_.RECONCILING, None, outcome.reason, ""),
+        (type_.STALLED, None if good else TRUE, outcome.reason, message),
+    ]
+    if start:
+        changes.append((type_.STARTED, TRUE, Reason.STARTED, "the work was started"))
+    elif not _has(operation.status, type_.STARTED):
+        changes.append((type_.STARTED, FALSE, outcome.reason, "the work was never started"))
+    cancellation = base.cancellation
+    if cancellation:
+        delivered = cancellation.deliver_time or (job.deleting if job else None)
+        cancellation = cancellation.model_copy(update={"deliver_time": delivered, "settle_time": now})
+        changes.append((type_.CANCEL_REQUESTED, TRUE, cancellation.source, cancellation.reason or ""))
+    status = base.model_copy(
+        update={
+            "phase": outcome.phase,
+            "promise": PROMISE_OF[outcome.phase],
+            "start_time": start,
+            "completion_time": now,
+            "result": outcome.result,
+            "failure": outcome.failure,
+            "attempts": outcome.attempts or base.attempts,
+            "progress": counted(operation, job, now) if job else base.progress,
+            "cancellation": cancellation,
+        }
+    )
+    return _with(status, operation, changes, now)
+
+
+def counted(operation: OperationView, job: JobView, now: datetime) -> Progress | None:
+    """Progress from the Job's counters, where it has several completions; else whatever is there already."""
+    old = operation.status.progress
+    total = job.completions
+    if total is None or total < 2:
+        return old
+    if old and old.done == job.succeeded and old.total == total:
+        return old
+    return Progress(
+        percent=min(100, 100 * job.succeeded // total),
+        done=job.succeeded,
+        total=total,
+        unit="completions",
+        summary=limits.clip(f"{job.succeeded}/{total}", limits.SUMMARY),
+        update_time=now,
+    )
+
+
+def status_patch(old: OperationStatus, new: OperationStatus) -> list[dict[str, Any]]:
+    """JSON Patch operations (RFC 6902) that turn `old` into `new`, one for each top-level field that differs.
+
+    Not a merge patch: that would drop every null inside a worker's result (RFC 7396).
+    """
+    before, after = _wire(old), _wire(new)
+    changed: list[dict[str, Any]] = [
+        {"op": "add", "path": f"/status/{key}", "value": value}
+        for key, value in after.items()
+        if key not in before or before[key] != value
+    ]
+    return changed + [{"op": "remove", "path": f"/status/{key}"} for key in before if key not in after]
+
+
+Change = tuple[ConditionType, ConditionStatus | None, str, str]
+
+_ACCEPTED: Final[list[Change]] = [(type_.ACCEPTED, TRUE, Reason.ACCEPTED, "the operation is accepted")]
+
+
+def _wire(status: OperationStatus) -> dict[str, Any]:
+    return {key: value for key, value in to_wire(status).items() if value not in ([], {})}
+
+
+def _seen(operation: OperationView, job: JobView | None = None) -> OperationStatus:
+    """Status with what every write of ours brings along: the generation, the digest, the limits, the Job."""
+    update: dict[str, Any] = {"observed_generation": operation.generation}
+    if not operation.status.spec_digest and operation.raw_spec is not None:
+        update["spec_digest"] = spec_digest(operation.raw_spec)
+    if not operation.status.effective and operation.spec and operation.spec.timeouts and job:
+        update["effective"] = Effective(timeouts=operation.spec.timeouts)
+    if job and not operation.status.job:
+        update["job"] = JobRef(name=job.name, uid=job.uid)
+    return operation.status.model_copy(update=update)
+
+
+def _working(reason: str, message: str) -> list[Change]:
+    message = limits.clip(message, limits.REASON)
+    return [
+        (type_.COMPLETED, FALSE, reason, message),
+        (type_.SUCCEEDED, UNKNOWN, reason, message),
+        (type_.READY, UNKNOWN, reason, message),
+        (type_.RECONCILING, TRUE, reason, message),
+        (type_.STALLED, None, reason, ""),
+    ]
+
+
+def _has(status: OperationStatus, kind: ConditionType) -> bool:
+    return any(condition.type == kind for condition in status.conditions)
+
+
+def _with(status: OperationStatus, operation: OperationView, changes: list[Change], now: datetime) -> OperationStatus:
+    """`status` with conditions merged in; lastTransitionTime moves only with the condition's status."""
+    merged = {condition.type: condition for condition in status.conditions}
+    for kind, state, reason, message in changes:
+        old = merged.get(kind)
+        if state is None:
+            merged.pop(kind, None)
+            continue
+        merged[kind] = Condition(
+            type=kind,
+            status=state,
+            observed_generation=operation.generation,
+            last_transition_time=old.last_transition_time if old and old.status is state else now,
+            reason=reason,
+            message=limits.clip(message),
+        )
+    ordered = sorted(merged.values(), key=lambda condition: _ORDER.get(condition.type, len(_ORDER)))
+    return status.model_copy(update={"conditions": tuple(ordered)})

@@ -1,0 +1,28 @@
+"""The plan that ends an operation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from alo_operator.api.phases import Phase
+from alo_operator.desired import record
+from alo_operator.desired.observed import Observed
+from alo_operator.desired.outcome import Outcome
+from alo_operator.desired.steps import Plan, PostEvent, RemoveFinalizer, Step, WriteStatus
+
+
+def settle(observed: Observed, outcome: Outcome, now: datetime) -> Plan:
+    """Write the one answer, then let deletion go; failures and cancellations get their one Event."""
+    operation = observed.operation
+    job = observed.job if observed.job and observed.job.owner_uid == operation.uid else None
+    steps: list[Step] = [WriteStatus(record.settled(operation, job, outcome, stamp(now)))]
+    if operation.has_finalizer:
+        steps.append(RemoveFinalizer())
+    if outcome.phase is not Phase.SUCCEEDED:
+        steps.append(PostEvent(outcome.phase is not Phase.CANCELLED, outcome.reason, outcome.message))
+    return Plan(tuple(steps))
+
+
+def stamp(now: datetime) -> datetime:
+    """`now` as Kubernetes writes times: in whole seconds."""
+    return now.replace(microsecond=0)

@@ -1,0 +1,73 @@
+"""The vocabulary of a plan: what a pass may do, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any
+
+from alo_operator.api.status import OperationStatus
+
+
+class Look(Enum):
+    """Something a decision needs to know first; each is one consistent read."""
+
+    JOB = auto()  # GET the Job by its name
+    PODS = auto()  # LIST the pods of the operation
+    REASON = auto()  # LIST the pods, and the Job's Events where there is no pod
+
+
+@dataclass(frozen=True, slots=True)
+class AddFinalizer:
+    """Make deletion wait for us; before any Job exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFinalizer:
+    """Let deletion go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateJob:
+    """POST the Job, with strict field validation."""
+
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteJob:
+    """Delete the Job in the foreground, so that it is gone only after its pods are; only this uid at this version."""
+
+    name: str
+    uid: str
+    resource_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteStatus:
+    """Replace status, at the resourceVersion it was decided on."""
+
+    status: OperationStatus
+
+
+@dataclass(frozen=True, slots=True)
+class PostEvent:
+    """One Kubernetes Event about the operation, named after uid and reason so that a repetition adds none."""
+
+    warning: bool
+    reason: str
+    message: str
+
+
+Step = AddFinalizer | RemoveFinalizer | CreateJob | DeleteJob | WriteStatus | PostEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Either something to look at first, or steps in order; `wake` is when time alone could change the plan."""
+
+    steps: tuple[Step, ...] = ()
+    look: Look | None = None
+    wake: datetime | None = None

@@ -1,0 +1,1 @@
+"""Reads and writes, thin: one call each, no decisions."""

@@ -1,0 +1,127 @@
+"""Every error this project raises on purpose.
+
+AloError
+├── ConfigurationError      the process cannot start or go on as configured; a person has to act
+├── InvalidJob              the work of one operation can never run as written
+├── InvalidInput            the input of one operation can never be handed over
+├── ApiError                the API server answered with an error
+│   ├── BadRequest          400, 413, 422: the request itself is wrong; repeating it cannot help
+│   ├── Unauthorized        401
+│   ├── Forbidden           403: RBAC, quota, admission or a terminating namespace
+│   ├── NotFound            404
+│   ├── Conflict            409 on an update: decided on an old resourceVersion
+│   ├── AlreadyExists       409 on a create
+│   ├── Gone                410: the resourceVersion or continue token is too old
+│   └── ServerBusy          429 and 5xx: later
+├── ApiUnreachable          no answer: refused, reset, timed out
+└── NotLeader               a write was refused here because the Lease is not (or no longer surely) ours
+"""
+
+from __future__ import annotations
+
+
+class AloError(Exception):
+    """Base of all errors of this project."""
+
+    retryable = False
+
+
+class ConfigurationError(AloError):
+    """Something outside the code is wrong; the message says what, `advice` says what to do."""
+
+    def __init__(self, problem: str, advice: str) -> None:
+        super().__init__(f"{problem}. {advice}")
+        self.problem, self.advice = problem, advice
+
+
+class InvalidJob(AloError):
+    """`spec.job` can never become a Job; the message names the field and the way out."""
+
+
+class InvalidInput(AloError):
+    """`spec.input` cannot be handed to a worker; the message says why."""
+
+
+class ApiError(AloError):
+    """An error answer of the API server.
+
+    `status` is the HTTP code, `reason` the machine word of the Status object ("AlreadyExists"), `message` the API
+    server's own sentence, `causes` the reasons in its details, `retry_after` seconds it asked for (None: none).
+    """
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        *,
+        causes: tuple[str, ...] = (),
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(f"{status} {reason}: {message}")
+        self.status, self.reason, self.message = status, reason, message
+        self.causes, self.retry_after = causes, retry_after
+
+
+class BadRequest(ApiError):
+    """400, 413 or 422: the same request will never be accepted."""
+
+
+class Unauthorized(ApiError):
+    """401: the credentials are not (or no longer) known."""
+
+    retryable = True
+
+
+class Forbidden(ApiError):
+    """403: RBAC, quota, admission or a terminating namespace; may change without us."""
+
+    retryable = True
+
+    @property
+    def over_quota(self) -> bool:
+        """Whether a ResourceQuota refused it; the API server tells only in the sentence."""
+        return "exceeded quota" in self.message
+
+    @property
+    def namespace_terminating(self) -> bool:
+        """Whether the namespace is being deleted, so that nothing new can be created in it."""
+        return "NamespaceTerminating" in self.causes
+
+
+class NotFound(ApiError):
+    """404."""
+
+
+class Conflict(ApiError):
+    """409 on an update, patch or delete: look again, decide again."""
+
+    retryable = True
+
+
+class AlreadyExists(ApiError):
+    """409 on a create: the name is taken."""
+
+
+class Gone(ApiError):
+    """410: the resourceVersion or the continue token has expired."""
+
+    retryable = True
+
+
+class ServerBusy(ApiError):
+    """429 or 5xx: the same request may be accepted later."""
+
+    retryable = True
+
+
+class ApiUnreachable(AloError):
+    """No answer from the API server."""
+
+    retryable = True
+
+
+class NotLeader(AloError):
+    """This replica holds no Lease whose deadline is ahead, so it must not write."""
+
+    retryable = True
