@@ -57,7 +57,7 @@ class App:
         self._loop_seen = clock.monotonic()
 
     async def run(self) -> None:
-        """Run until a signal. Raises ConfigurationError where it cannot start; Kopf's own errors end the process too."""
+        """Run until a signal. Raises ConfigurationError where it cannot start; Kopf's errors end the process too."""
         metrics.BUILD.labels(version=__version__).set(1)
         try:
             await startup.check(self.cluster, self._options)

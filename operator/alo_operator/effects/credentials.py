@@ -169,7 +169,7 @@ def _pem(path: Path, entry: Mapping[str, Any], key: str) -> bytes | None:
     if data := entry.get(f"{key}-data"):
         return base64.b64decode(data, validate=True)
     if name := entry.get(key):
-        return (path.parent / name).read_bytes()
+        return (path.parent / str(name)).read_bytes()
     return None
 
 
