@@ -28,7 +28,7 @@ def main() -> int:
         kubectl = Kubectl(cluster.kubectl, cluster.kubeconfig)
         print("operator: applying CRDs and RBAC", flush=True)
         installed.install_crds(kubectl, api)
-        installed.install_rbac(kubectl, api)
+        installed.install_rbac(kubectl)
         kubeconfig = cluster.kubeconfig_for_service_account(SYSTEM_NAMESPACE, SERVICE_ACCOUNT)
     except (ClusterError, KubectlFailed, FileNotFoundError) as error:
         print(f"operator: {error}", file=sys.stderr)

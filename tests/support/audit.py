@@ -31,7 +31,8 @@ class Request:
 
     @property
     def is_write(self) -> bool:
-        return self.verb in WRITE_VERBS and "dryRun=" not in self.uri
+        """Whether it may have changed what is stored; questions such as access and token reviews do not."""
+        return self.verb in WRITE_VERBS and "dryRun=" not in self.uri and not self.resource.endswith("reviews")
 
     def __str__(self) -> str:
         resource = "/".join(part for part in (self.resource, self.subresource) if part)

@@ -47,9 +47,9 @@ def crds(cluster_kubectl: Kubectl, api: Api) -> None:
 
 
 @pytest.fixture(scope="session")
-def operator_kubeconfig(cluster: Cluster, cluster_kubectl: Kubectl, api: Api, crds: None) -> Path:
+def operator_kubeconfig(cluster: Cluster, cluster_kubectl: Kubectl, crds: None) -> Path:
     """A kubeconfig of the shipped service account under the shipped RBAC."""
-    installed.install_rbac(cluster_kubectl, api)
+    installed.install_rbac(cluster_kubectl)
     return cluster.kubeconfig_for_service_account(SYSTEM_NAMESPACE, SERVICE_ACCOUNT)
 
 

@@ -8,7 +8,7 @@ from tests.support.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 CRDS = ROOT / "crds"
-RBAC = ROOT / "manifests" / "base"
+BASE = ROOT / "manifests" / "base"
 
 
 def install_crds(kubectl: Kubectl, api: Api) -> None:
@@ -30,7 +30,7 @@ def install_crds(kubectl: Kubectl, api: Api) -> None:
 
 
 def install_rbac(kubectl: Kubectl) -> None:
-    """Apply manifests/base: the operator's namespace, service account and rights. Raises FileNotFoundError without it."""
+    """Apply manifests/base: the operator's namespace, service account and rights. Raises FileNotFoundError."""
     if not BASE.is_dir():
         raise FileNotFoundError(f"{BASE.relative_to(ROOT)}/ is missing: there is no RBAC to run the operator under")
     kubectl("apply", "--server-side", "--force-conflicts", "-k", BASE)

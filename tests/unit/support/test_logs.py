@@ -35,9 +35,10 @@ def test_only_finished_requests_count():
     assert write(stage="ResponseStarted") is None
 
 
-def test_reads_and_dry_runs_are_no_writes():
+def test_questions_and_dry_runs_are_no_writes():
     """Only what changes something is counted against a budget."""
     assert not write(verb="watch").is_write
+    assert not write(verb="create", objectRef={"resource": "selfsubjectaccessreviews"}).is_write
     assert not write(requestURI=EVENT["requestURI"] + "?dryRun=All").is_write
 
 
