@@ -34,7 +34,9 @@ def refused(operation: OperationView, message: str, now: datetime) -> OperationS
     """Not accepted as written: nothing is run until the spec changes (or a newer operator reads it)."""
     changes: list[Change] = [
         (type_.ACCEPTED, FALSE, Reason.NOT_SUPPORTED, message),
-        (type_.READY, FALSE, Reason.NOT_SUPPORTED, message),
+        (type_.COMPLETED, FALSE, Reason.NOT_SUPPORTED, "nothing is run"),
+        (type_.SUCCEEDED, UNKNOWN, Reason.NOT_SUPPORTED, message),
+        (type_.READY, FALSE, Reason.NOT_SUPPORTED, "see Accepted"),
         (type_.STALLED, TRUE, Reason.NOT_SUPPORTED, message),
         (type_.RECONCILING, None, Reason.PENDING, ""),
     ]
@@ -46,7 +48,7 @@ def waiting(operation: OperationView, job: JobView | None, why: Waiting, now: da
     changes: list[Change] = [
         *_ACCEPTED,
         (type_.STARTED, FALSE, why.reason, why.message),
-        *_working(why.reason, f"waiting to start: {why.message}"),
+        *_working(why.reason, "waiting to start; see Started"),
     ]
     return _with(_seen(operation, job), operation, changes, now)
 
@@ -118,9 +120,9 @@ def settled(operation: OperationView, job: JobView | None, outcome: Outcome, now
     start = base.start_time or outcome.started
     changes: list[Change] = [
         *_ACCEPTED,
-        (type_.COMPLETED, TRUE, outcome.reason, message),
+        (type_.COMPLETED, TRUE, outcome.reason, f"the operation has ended as {outcome.phase}"),
         (type_.SUCCEEDED, TRUE if good else FALSE, outcome.reason, message),
-        (type_.READY, TRUE if good else FALSE, outcome.reason, message),
+        (type_.READY, TRUE if good else FALSE, outcome.reason, f"the operation has ended as {outcome.phase}"),
         (type_.RECONCILING, None, outcome.reason, ""),
         (type_.STALLED, None if good else TRUE, outcome.reason, message),
     ]
