@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tests.cluster import binaries, images
+from tests.cluster import binaries, images, selfcheck
 from tests.cluster.errors import ClusterError
 from tests.cluster.progress import say
 from tests.cluster.providers import DEFAULT_NAME, Cluster, Options, choose
@@ -78,8 +78,6 @@ def perform(arguments: argparse.Namespace) -> None:
         print(f"export KUBECONFIG='{cluster.kubeconfig}'")
         print(f"export KUBECTL='{cluster.kubectl}'")
     else:
-        from tests.cluster import selfcheck  # only this command needs it
-
         selfcheck.check(arguments.name)
 
 

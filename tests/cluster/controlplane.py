@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.cluster import kubeconfigs
 from tests.cluster.answers import answers
-from tests.cluster.layout import BRIDGE_ADDRESS, LOOPBACK, SERVICE_ADDRESS, SERVICE_RANGE, Layout, unproxied_environment
+from tests.cluster.layout import LOOPBACK, Layout, unproxied_environment
 
 # Requests per second and burst of a client whose limits are lifted.
 LIFTED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
@@ -28,7 +28,7 @@ def prepare(layout: Layout) -> None:
     authority = layout.authority
     authority.create()
     names = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost")
-    authority.server("apiserver", names, (LOOPBACK, BRIDGE_ADDRESS, SERVICE_ADDRESS))
+    authority.server("apiserver", names, (LOOPBACK, layout.bridge_address, layout.service_address))
     # A group of its own would need a role of its own; kubelets let this one do everything.
     authority.client("apiserver-to-kubelet", "kube-apiserver", ("system:masters",))
     users: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -103,7 +103,7 @@ def api_server(layout: Layout, program: Path) -> Component:
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={layout.authority.service_account_public_key}",
         f"--service-account-signing-key-file={layout.authority.service_account_key}",
-        f"--service-cluster-ip-range={SERVICE_RANGE}",
+        f"--service-cluster-ip-range={layout.service_range}",
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged=true",

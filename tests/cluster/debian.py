@@ -37,8 +37,7 @@ def ensure_packages() -> None:
         install = [
             "apt-get", "install", "--yes", "-qq", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120", *absent,
         ]  # fmt: skip
-        # A service that the package would start is none of ours: the cluster runs its own.
-        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         if not succeeds(["apt-cache", "show", *absent]):
             run(["apt-get", "update", "-qq"], seconds=300)
         run(install, env=env, seconds=600)

@@ -4,21 +4,21 @@ import hashlib
 import json
 import os
 import socket
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
+from tests.cluster.commands import run
+from tests.cluster.errors import ClusterError
 from tests.cluster.pki import Authority
 from tests.cluster.processes import Processes
 from tests.cluster.providers import ROOT, Options
 
 LOOPBACK = "127.0.0.1"
-# One range for each kind of address. The pods' own bridge carries the first address of its range, and the API server
-# listens there, where pods reach it too.
-SERVICE_RANGE = "10.96.0.0/16"
-SERVICE_ADDRESS = "10.96.0.1"  # what Kubernetes gives the API server in that range
-POD_RANGE = "10.97.0.0/16"
-BRIDGE_ADDRESS = "10.97.0.1"
-SIMULATED_RANGE = "10.95.0.0/16"
+# Clusters with a real node can run side by side, each in a slot with address ranges of its own: services, pods,
+# simulated pods. The pods' bridge carries the first address of their range, and the API server listens there, where
+# pods reach it too. A cluster without a real node uses slot 0: nothing of its ranges shows on the machine.
+SLOTS = range(8)
+FIRST_RANGE = 96  # 10.96.0.0/16 and the following
 PORTS = ("etcd", "etcd-peer", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet-health")
 # A socket's path has at most 107 characters; kubelet and containerd add up to 45 to their folder's.
 LONGEST_NODE_DIR = 60
@@ -31,11 +31,42 @@ class Layout:
     state_dir: Path
     options: Options
     ports: dict[str, int] = field(default_factory=dict)
+    slot: int = 0
+
+    @property
+    def service_range(self) -> str:
+        return f"{self._range(0)}.0.0/16"
+
+    @property
+    def service_address(self) -> str:
+        """What Kubernetes gives the API server in the range of services."""
+        return f"{self._range(0)}.0.1"
+
+    @property
+    def name_server(self) -> str:
+        """The customary address of a name server in the cluster; nobody has to be there."""
+        return f"{self._range(0)}.0.10"
+
+    @property
+    def pod_range(self) -> str:
+        return f"{self._range(1)}.0.0/16"
+
+    @property
+    def bridge_address(self) -> str:
+        """The machine's own address on the pods' bridge."""
+        return f"{self._range(1)}.0.1"
+
+    @property
+    def simulated_range(self) -> str:
+        return f"{self._range(2)}.0.0/16"
+
+    def _range(self, index: int) -> str:
+        return f"10.{FIRST_RANGE + 3 * self.slot + index}"
 
     @property
     def address(self) -> str:
         """Where the API server listens: never on an address that other machines reach."""
-        return BRIDGE_ADDRESS if self.options.real_node else LOOPBACK
+        return self.bridge_address if self.options.real_node else LOOPBACK
 
     @property
     def server(self) -> str:
@@ -81,7 +112,7 @@ class Layout:
 
     def save(self) -> None:
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        record = {"options": asdict(self.options), "ports": self.ports}
+        record = {"options": asdict(self.options), "ports": self.ports, "slot": self.slot}
         unfinished = self.state_dir / "cluster.json.new"
         unfinished.write_text(json.dumps(record, indent=2) + "\n")
         unfinished.rename(self.state_dir / "cluster.json")
@@ -96,14 +127,23 @@ def saved(name: str) -> Layout | None:
     folder = state_dir_of(name)
     try:
         record = json.loads((folder / "cluster.json").read_text())
-        return Layout(folder, Options(**record["options"]), {key: int(port) for key, port in record["ports"].items()})
+        ports = {key: int(port) for key, port in record["ports"].items()}
+        return Layout(folder, Options(**record["options"]), ports, int(record.get("slot", 0)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def planned(options: Options) -> Layout:
-    """Return a layout with ports that are free now."""
-    return Layout(state_dir_of(options.name), options, free_ports())
+    """Return a layout with a slot and ports that are free now. Raises ClusterError if all slots are taken."""
+    layout = Layout(state_dir_of(options.name), options, free_ports())
+    if not options.real_node:
+        return layout
+    addresses = run(["ip", "-o", "-4", "address", "show"])
+    for slot in SLOTS:
+        candidate = replace(layout, slot=slot)
+        if f" {candidate.bridge_address}/" not in addresses:
+            return candidate
+    raise ClusterError(f"{len(SLOTS)} clusters with a real node run on this machine already; stop one of them first")
 
 
 def free_ports() -> dict[str, int]:
@@ -120,5 +160,6 @@ def free_ports() -> dict[str, int]:
 
 def unproxied_environment() -> dict[str, str]:
     """Return variables which make sure that no component asks a proxy for the cluster's own addresses."""
-    own = f"localhost,127.0.0.0/8,{SERVICE_RANGE},{POD_RANGE}"
+    ranges = [f"10.{FIRST_RANGE + number}.0.0/16" for number in range(3 * len(SLOTS))]
+    own = ",".join(["localhost", "127.0.0.0/8", *ranges])
     return {key: ",".join(filter(None, (os.environ.get(key), own))) for key in ("NO_PROXY", "no_proxy")}

@@ -10,14 +10,7 @@ from pathlib import Path
 
 from tests.cluster.commands import run, succeeds
 from tests.cluster.errors import ClusterError
-from tests.cluster.layout import (
-    BRIDGE_ADDRESS,
-    POD_RANGE,
-    SERVICE_ADDRESS,
-    SERVICE_RANGE,
-    SIMULATED_RANGE,
-    Layout,
-)
+from tests.cluster.layout import Layout
 
 # The plain name first: it is the machine's own choice between the two kinds.
 FIREWALLS = ("iptables", "iptables-nft", "iptables-legacy")
@@ -26,19 +19,13 @@ WAIT_FOR_LOCK = ("-w", "10")
 
 def set_up(layout: Layout) -> None:
     """Lay the guard, then make the bridge. Raises ClusterError."""
-    addresses = run(["ip", "-o", "-4", "address", "show"])
-    if f" {BRIDGE_ADDRESS}/" in addresses:
-        raise ClusterError(
-            f"another cluster with a real node (or something else) has the address {BRIDGE_ADDRESS} on this machine; "
-            "stop it first, or start this one with --no-real-node"
-        )
     firewall = working_firewall()
     (layout.state_dir / "firewall").write_text(firewall)
     take_down(layout)  # a start that was cut short may have left some of it
     lay_guard(layout, firewall)
     bridge = layout.bridge
     run(["ip", "link", "add", bridge, "type", "bridge"])
-    run(["ip", "address", "add", f"{BRIDGE_ADDRESS}/{POD_RANGE.split('/')[1]}", "dev", bridge])
+    run(["ip", "address", "add", f"{layout.bridge_address}/16", "dev", bridge])
     run(["ip", "link", "set", bridge, "up"])
     # Pods may reach each other through the bridge; the machine's other interfaces do not start to forward.
     Path(f"/proc/sys/net/ipv4/conf/{bridge}/forwarding").write_text("1")
@@ -63,8 +50,9 @@ def chains(layout: Layout) -> dict[str, tuple[str, str]]:
 
 def lay_guard(layout: Layout, firewall: str) -> None:
     bridge = layout.bridge
-    ranges = (SERVICE_RANGE, POD_RANGE, SIMULATED_RANGE)
+    ranges = (layout.service_range, layout.pod_range, layout.simulated_range)
     stay = [["-d", addresses, "-j", "REJECT"] for addresses in ranges]
+    to_api_server = ["-j", "DNAT", "--to-destination", f"{layout.bridge_address}:{layout.ports['kube-apiserver']}"]
     rules = {
         "OUTPUT": [["-o", bridge, "-j", "RETURN"], ["-o", "lo", "-j", "RETURN"], *stay],
         "FORWARD": [
@@ -74,11 +62,8 @@ def lay_guard(layout: Layout, firewall: str) -> None:
             *stay,
         ],
         # Pods find the API server at its service address.
-        "PREROUTING": [
-            ["-i", bridge, "-d", SERVICE_ADDRESS, "-p", "tcp", "--dport", "443", "-j", "DNAT", "--to-destination",
-             f"{BRIDGE_ADDRESS}:{layout.ports['kube-apiserver']}"],
-        ],
-    }  # fmt: skip
+        "PREROUTING": [["-i", bridge, "-d", layout.service_address, "-p", "tcp", "--dport", "443", *to_api_server]],
+    }
     for built_in, (table, chain) in chains(layout).items():
         command = [firewall, *WAIT_FOR_LOCK, "-t", table]
         run([*command, "-N", chain])

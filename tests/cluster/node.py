@@ -11,7 +11,7 @@ from tests.cluster.controlgroups import create_groups
 from tests.cluster.controlplane import Component
 from tests.cluster.debian import CNI_PLUGINS
 from tests.cluster.images import PAUSE
-from tests.cluster.layout import BRIDGE_ADDRESS, LOOPBACK, POD_RANGE, Layout
+from tests.cluster.layout import LOOPBACK, Layout
 
 KUBELET_PORT = 10250
 
@@ -66,7 +66,7 @@ def prepare(layout: Layout) -> None:
     (folder / "cni" / "10-alo.conflist").write_text(json.dumps(pod_network(layout), indent=2))
     (folder / "kubelet.json").write_text(json.dumps(kubelet_configuration(layout), indent=2))
     authority = layout.authority
-    authority.server("kubelet", (layout.node_name,), (BRIDGE_ADDRESS,))
+    authority.server("kubelet", (layout.node_name,), (layout.bridge_address,))
     user = f"system:node:{layout.node_name}"
     kubeconfigs.with_certificate(
         layout.component_kubeconfig("kubelet"),
@@ -82,7 +82,7 @@ def pod_network(layout: Layout) -> dict[str, object]:
     addresses = {
         "type": "host-local",
         "dataDir": str(layout.node_dir / "addresses"),
-        "ranges": [[{"subnet": POD_RANGE, "gateway": BRIDGE_ADDRESS}]],
+        "ranges": [[{"subnet": layout.pod_range, "gateway": layout.bridge_address}]],
         "routes": [{"dst": "0.0.0.0/0"}],
     }
     bridge = {"type": "bridge", "bridge": layout.bridge, "hairpinMode": True, "ipMasq": False, "ipam": addresses}
@@ -95,7 +95,7 @@ def kubelet_configuration(layout: Layout) -> dict[str, object]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "address": BRIDGE_ADDRESS,
+        "address": layout.bridge_address,
         "port": KUBELET_PORT,
         "healthzBindAddress": LOOPBACK,
         "healthzPort": layout.ports["kubelet-health"],
@@ -119,7 +119,7 @@ def kubelet_configuration(layout: Layout) -> dict[str, object]:
         "volumePluginDir": str(folder / "volume-plugins"),
         "resolvConf": str(folder / "resolv.conf"),
         "clusterDomain": "cluster.local",
-        "clusterDNS": ["10.96.0.10"],
+        "clusterDNS": [layout.name_server],
         "maxPods": 250,
         "serializeImagePulls": False,
         "registryPullQPS": 0,
@@ -151,7 +151,7 @@ def components(layout: Layout, kubelet: Path) -> list[Component]:
         f"--root-dir={folder / 'kubelet'}",
         f"--cert-dir={folder / 'kubelet-pki'}",
         f"--hostname-override={layout.node_name}",
-        f"--node-ip={BRIDGE_ADDRESS}",
+        f"--node-ip={layout.bridge_address}",
     )
     health = f"http://{LOOPBACK}:{layout.ports['kubelet-health']}/healthz"
     return [

@@ -44,13 +44,21 @@ def unpacked(packages: tuple[str, ...], tree: Tree) -> None:
 
 
 def download(packages: tuple[str, ...], folder: Path) -> None:
-    # The sandbox user of apt cannot write into this folder, and only says so.
+    # apt's own sandbox user may not write into this folder, which apt only complains about.
     command = ["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", *packages]
-    if not succeeds(["apt-cache", "show", *packages]):
-        run(["apt-get", "update", "-qq"], seconds=300)
+    if succeeds(["apt-cache", "show", *packages]) and fetched(command, folder):
+        return
+    # The lists of packages are missing, or name versions that are no longer served.
+    run(["apt-get", "update", "-qq"], seconds=300)
     try:
         run(command, cwd=folder, seconds=600)
     except ClusterError as error:
-        raise ClusterError(
-            f"the Python image is made of Debian 12 packages, which cannot be had here: {error}"
-        ) from error
+        raise ClusterError(f"the Python image needs Debian 12's packages, which cannot be had: {error}") from error
+
+
+def fetched(command: list[str], folder: Path) -> bool:
+    try:
+        run(command, cwd=folder, seconds=600)
+    except ClusterError:
+        return False
+    return True

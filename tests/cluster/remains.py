@@ -38,6 +38,9 @@ def clean_up(layout: Layout) -> None:
             if link.is_symlink() and os.readlink(link).startswith(str(folder)):  # noqa: PTH115  # it may dangle
                 link.unlink()
     shutil.rmtree(folder, ignore_errors=True)
+    if not folder.is_relative_to(layout.state_dir):
+        with contextlib.suppress(OSError):  # other clusters may have theirs beside it
+            folder.parent.rmdir()
 
 
 def shims(layout: Layout) -> Iterator[int]:

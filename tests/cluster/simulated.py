@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.controlplane import Component
-from tests.cluster.layout import SIMULATED_RANGE, Layout
+from tests.cluster.layout import Layout
 
 STAGES = Path(__file__).resolve().parent / "stages"
 PODS_PER_NODE = 10000
@@ -29,7 +29,7 @@ def kwok(layout: Layout, program: Path) -> Component:
         f"--kubeconfig={layout.component_kubeconfig('kwok')}",
         "--manage-all-nodes=false",
         "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
-        f"--cidr={SIMULATED_RANGE}",
+        f"--cidr={layout.simulated_range}",
         "--node-lease-duration-seconds=40",
         *(f"--config={path}" for path in sorted(STAGES.glob("*.yaml"))),
     ]

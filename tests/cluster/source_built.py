@@ -70,7 +70,7 @@ class SourceBuilt:
             archives = images.built() if options.real_node else []
             programs = binaries.built()
             with step(f"starting cluster {options.name}"):
-                return start(planned(options), programs, archives)
+                return start(options, programs, archives)
 
     def down(self, name: str = DEFAULT_NAME) -> None:
         check_name(name)
@@ -107,14 +107,18 @@ def components(layout: Layout, programs: dict[str, Path]) -> list[Component]:
     return found
 
 
-def start(layout: Layout, programs: dict[str, Path], archives: list[Path]) -> RunningCluster:
+def start(options: Options, programs: dict[str, Path], archives: list[Path]) -> RunningCluster:
     """Start everything from nothing. What has been started stays for `down` if something fails."""
-    layout.save()
+    # One at a time, or two clusters might take the same addresses.
+    with locked(binaries.cache_dir() / "addresses.lock", "choosing addresses"):
+        layout = planned(options)
+        layout.save()
+        if options.real_node:
+            network.set_up(layout)
     if layout.options.lift_client_limits:
         say("client-side request limits of controller manager and scheduler are lifted")
     controlplane.prepare(layout)
     if layout.options.real_node:
-        network.set_up(layout)
         node.prepare(layout)
     cluster = RunningCluster(layout, components(layout, programs))
     cluster.launch("etcd")
