@@ -47,11 +47,11 @@ def main() -> int:
     ]
     # fmt: on
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    try:
-        return subprocess.run(command, env=environment, check=False).returncode
-    except KeyboardInterrupt:
-        return 0
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)  # asked for; the operator got the same signal and has ended in order
