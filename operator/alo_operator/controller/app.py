@@ -7,6 +7,7 @@ import itertools
 import logging
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import quote
 
 import kopf
 
@@ -39,7 +40,11 @@ class App:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self.cluster = Cluster(lambda: credentials.load(options.kubeconfig), observer=metrics.observe_request)
+        # Replicas share a service account; the identity tells them apart in the audit log.
+        agent = f"alo-operator/{__version__} ({quote(options.lease.identity)})"
+        self.cluster = Cluster(
+            lambda: credentials.load(options.kubeconfig), agent=agent, observer=metrics.observe_request
+        )
         self.cache, self.queue = Cache(), WorkQueue()
         self.elector = Elector(self.cluster, options.lease, self._leadership)
         self.writer = Writer(self.cluster, self.elector.remaining)

@@ -41,11 +41,15 @@ Observer = Callable[[str, str, int, float], None]
 class Cluster:
     """A client of one API server; `login` gives credentials, anew whenever they expire or are refused.
 
+    `agent` is the User-Agent header: who did it, in the API server's audit log.
+
     Every method raises ApiError for an error answer and ApiUnreachable where none came.
     """
 
-    def __init__(self, login: Callable[[], Credentials], *, observer: Observer = lambda *_: None) -> None:
-        self._login, self._observer = login, observer
+    def __init__(
+        self, login: Callable[[], Credentials], *, agent: str = "alo-operator", observer: Observer = lambda *_: None
+    ) -> None:
+        self._login, self._agent, self._observer = login, agent, observer
         self._credentials: Credentials | None = None
         self._session: aiohttp.ClientSession | None = None
         self._renewing = asyncio.Lock()
@@ -136,7 +140,7 @@ class Cluster:
             connector=aiohttp.TCPConnector(
                 limit=CONNECTIONS, ssl=credentials.ssl_context() if credentials.server.startswith("https") else False
             ),
-            headers={"User-Agent": "alo-operator", **credentials.headers()},
+            headers={"User-Agent": self._agent, **credentials.headers()},
             proxy=credentials.proxy_url,
         )
         if old:

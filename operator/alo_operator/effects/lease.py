@@ -146,6 +146,9 @@ class Elector:
         return clock.monotonic() - self._watched[1] > float(spec.get("leaseDurationSeconds") or self._settings.duration)
 
     def _won(self, lease: dict[str, Any], sent: float) -> None:
+        if self._leading and self.remaining() <= 0:
+            # What came in since the deadline was turned away, so leadership has to be told anew.
+            self._change(leading=False)
         self._lease, self._held_before = lease, True
         self._deadline = sent + self._settings.duration * TRUSTED
         if not self._leading:
