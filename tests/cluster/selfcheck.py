@@ -192,9 +192,9 @@ class Checks:
 
 
 def check(name: str) -> None:
-    """Start the cluster anew, try everything, stop it, look for what it left, and start it again.
+    """Start a cluster, try everything, stop it, look for what it left, start it again, and stop it.
 
-    Raises ClusterError after the first check that fails.
+    Raises ClusterError at the first check that fails; the cluster stays up then, to be looked at.
     """
     provider = choose()
     if not isinstance(provider, SourceBuilt):
@@ -220,6 +220,7 @@ def check(name: str) -> None:
     attempt("down_takes_ten_seconds_at_most", lambda: within(10, lambda: provider.down(name)))
     attempt("down_leaves_nothing", lambda: nothing_left(cluster))
     attempt("up_again_takes_less_than_20_seconds", lambda: within(20, lambda: provider.up(Options(name=name))))
+    provider.down(name)
     say(f"all {len(names) + 4} checks passed")
 
 

@@ -74,12 +74,12 @@ class SourceBuilt:
 
     def down(self, name: str = DEFAULT_NAME) -> None:
         check_name(name)
-        with locked(state_dir_of(name).with_suffix(".lock"), f"starting or stopping cluster {name}"):
-            if not state_dir_of(name).exists():
-                say(f"there is no cluster {name}")
-                return
-            with step(f"stopping cluster {name}"):
-                take_down(name)
+        if not state_dir_of(name).exists():
+            say(f"there is no cluster {name}")
+            return
+        lock = state_dir_of(name).with_suffix(".lock")
+        with locked(lock, f"starting or stopping cluster {name}"), step(f"stopping cluster {name}"):
+            take_down(name)
 
 
 def check_name(name: str) -> None:
@@ -161,7 +161,8 @@ def await_nodes(cluster: RunningCluster) -> None:
 
 def take_down(name: str) -> None:
     """End every process of the cluster and take away all that it left. Works on any rest of a cluster."""
-    layout = saved(name) or Layout(state_dir_of(name), Options(name=name), {})
+    # What has no layout written down was cut short before anything outside its folder was made.
+    layout = saved(name) or Layout(state_dir_of(name), Options(name=name, real_node=False))
     processes = layout.processes
     for component in (*STOP_ORDER, *processes.names()):
         # Nothing has to be finished in order: the cluster's data goes too.
@@ -170,4 +171,5 @@ def take_down(name: str) -> None:
             remains.clean_up(layout)
     if layout.options.real_node:
         network.take_down(layout)
-    shutil.rmtree(layout.state_dir)
+    if layout.state_dir.exists():
+        shutil.rmtree(layout.state_dir)

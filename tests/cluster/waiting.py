@@ -12,11 +12,8 @@ def wait_until(condition: Callable[[], bool], *, seconds: float, what: str, expl
     Raises ClusterError naming `what` after `seconds`, with the words of `explain()` behind it; errors of
     `condition` pass through.
     """
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise ClusterError(f"{what}: not within {seconds:g} s. {explain()}".rstrip())
-        time.sleep(PAUSE_SECONDS)
+    if not becomes_true(condition, seconds=seconds):
+        raise ClusterError(f"{what}: not within {seconds:g} s. {explain()}".rstrip())
 
 
 def becomes_true(condition: Callable[[], bool], *, seconds: float) -> bool:
