@@ -41,6 +41,9 @@ class Reason(StrEnum):
     STARTED = "Started"
     RUNNING = "Running"
     CANCELLING = "Cancelling"
+    PAUSING = "Pausing"
+    PAUSED = "Paused"
+    RESUMED = "Resumed"
     # fulfilled
     SUCCEEDED = "Succeeded"
     RESULT_LOST = "ResultLost"
@@ -62,6 +65,8 @@ class Reason(StrEnum):
     CANCELLED = "Cancelled"
     DELETED = "Deleted"
     SCHEDULE_TO_START_TIMEOUT = "ScheduleToStartTimeout"
+    START_TO_CLOSE_TIMEOUT = "StartToCloseTimeout"
+    SCHEDULE_TO_CLOSE_TIMEOUT = "ScheduleToCloseTimeout"
     POD_ABANDONED = "PodAbandoned"
 
 

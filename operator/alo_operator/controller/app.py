@@ -24,6 +24,7 @@ from alo_operator.effects import clock, credentials
 from alo_operator.effects.apply import Applier
 from alo_operator.effects.cluster import Cluster
 from alo_operator.effects.gather import Gatherer
+from alo_operator.effects.last_words import Listener
 from alo_operator.effects.lease import Elector
 from alo_operator.effects.writer import Writer
 from alo_operator.errors import ConfigurationError
@@ -48,11 +49,12 @@ class App:
         self.cache, self.queue = Cache(), WorkQueue()
         self.elector = Elector(self.cluster, options.lease, self._leadership)
         self.writer = Writer(self.cluster, self.elector.remaining)
+        self.listener = Listener(self.cluster, self.cache, lambda uid: self.wake(uid, True))
         tools = Tools(
             self.cache,
             self.queue,
             Gatherer(self.cluster, self.cache),
-            Applier(self.cluster, self.writer, self.cache),
+            Applier(self.cluster, self.writer, self.cache, self.listener),
             log_tail=options.log_tail,
         )
         self.pool = Pool(tools)
@@ -107,6 +109,7 @@ class App:
     async def _stop(self, **_: Any) -> None:
         logger.info("stopping: finishing what is under way")
         await self.pool.stop(DRAIN)
+        await self.listener.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

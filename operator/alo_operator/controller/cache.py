@@ -107,10 +107,10 @@ class Cache:
                 return False
         self._jobs[uid] = _Job(view)
         self._jobless.discard(uid)
-        if view.started:
-            notes = self.notes(uid)
-            if notes.started_seen is None:
-                self._notes[uid] = replace(notes, started_seen=clock.now())
+        notes = self.notes(uid)
+        if view.started != (notes.started_seen is not None):
+            # A resumed Job starts afresh, so this is forgotten too.
+            self._notes[uid] = replace(notes, started_seen=clock.now() if view.started else None)
         return old is None or not old.view.same_state(view)
 
     def job_deleted(self, body: Mapping[str, Any]) -> bool:

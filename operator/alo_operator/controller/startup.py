@@ -21,8 +21,8 @@ NEEDED: Final = (
     (("get", "list", "watch", "patch"), GROUP, OPERATION_PLURAL),
     (("patch",), GROUP, f"{OPERATION_PLURAL}/status"),
     (("update",), GROUP, f"{OPERATION_PLURAL}/finalizers"),
-    (("get", "list", "watch", "create", "delete"), "batch", "jobs"),
-    (("list",), "", "pods"),
+    (("get", "list", "watch", "create", "patch", "delete"), "batch", "jobs"),
+    (("list", "watch"), "", "pods"),
     (("list", "create"), "", "events"),
 )
 LEASE_NEEDED: Final = (("get", "create", "update"), "coordination.k8s.io", "leases")

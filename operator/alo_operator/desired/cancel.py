@@ -7,25 +7,29 @@ counts as completed. Settled: once Job and pods are gone, or given up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from alo_operator.api.conditions import CancelSource, ConditionType, FailureType, Reason
-from alo_operator.api.phases import Phase
 from alo_operator.api.status import Cause
 from alo_operator.desired import record
-from alo_operator.desired.deadlines import start_deadline
+from alo_operator.desired.deadlines import next_deadline
 from alo_operator.desired.job_view import DEFAULT_GRACE_SECONDS, JobView
 from alo_operator.desired.observed import Observed, OperationView
-from alo_operator.desired.outcome import Outcome, rejected
+from alo_operator.desired.outcome import Outcome, rejected, with_last_words
 from alo_operator.desired.pod_view import PodView
 from alo_operator.desired.settling import settle, stamp
-from alo_operator.desired.steps import DeleteJob, Look, Plan, Step, WriteStatus
+from alo_operator.desired.steps import DeleteJob, Look, Plan, Step, WatchPods, WriteStatus
 from alo_operator.desired.waiting import Waiting
 
 # How long past its grace period a pod may still be there before its node is taken for dead.
 ABANDON_AFTER: Final = timedelta(seconds=60)
+_LATE: Final = {
+    Reason.SCHEDULE_TO_START_TIMEOUT: "the work did not start in time (timeouts.scheduleToStart)",
+    Reason.START_TO_CLOSE_TIMEOUT: "the work took longer than it may (timeouts.startToClose)",
+    Reason.SCHEDULE_TO_CLOSE_TIMEOUT: "the operation was not over in time (timeouts.scheduleToClose)",
+}
 PODS_RECHECK: Final = timedelta(seconds=1)
 
 
@@ -45,10 +49,11 @@ def requested(observed: Observed, now: datetime) -> Request | None:
         return Request(CancelSource(recorded.source), recorded.reason or "")
     if operation.deleting:
         return Request(CancelSource.DELETION, "the operation was deleted")
-    deadline = start_deadline(operation)
-    started = operation.status.phase is not Phase.PENDING or (job is not None and job.started)
-    if deadline and now >= deadline and not started:
-        return Request(CancelSource.TIMEOUT, Reason.SCHEDULE_TO_START_TIMEOUT)
+    if operation.spec and operation.spec.cancel:
+        return Request(CancelSource.SPEC, operation.spec.cancel.reason or "spec.cancel")
+    deadline = next_deadline(operation, started=job is not None and job.started)
+    if deadline and now >= deadline.moment:
+        return Request(CancelSource.TIMEOUT, deadline.reason)
     return None
 
 
@@ -73,20 +78,23 @@ def ladder(observed: Observed, request: Request, now: datetime) -> Plan:
         status = record.cancelling(operation, job, request.source, request.reason, stamp(now), request.waiting)
         note = (WriteStatus(status),)
     if job is not None and not observed.job_gone:
+        listen: tuple[Step, ...] = () if observed.notes.listening or not job.started else (WatchPods(),)
         if not job.deleting:
-            return Plan((*note, DeleteJob(job.name, job.uid, job.resource_version)))
-        if note:
-            return Plan(note)
+            return Plan((*note, *listen, DeleteJob(job.name, job.uid, job.resource_version)))
+        if note or listen:
+            return Plan((*note, *listen))
         patience = job.deleting + timedelta(seconds=job.grace_seconds) + ABANDON_AFTER
         if now < patience:
             return Plan(wake=patience)
     elif job is None and operation.status.job is None:
-        return settle(observed, _outcome(operation, request, ()), now)
+        return settle(observed, _outcome(observed, request, ()), now)
     if observed.pods is None:
         return Plan(look=Look.PODS)
     if still_there(observed, now):
         return Plan(note, wake=now + PODS_RECHECK)
-    return settle(observed, _outcome(operation, request, observed.pods), now)
+    if observed.notes.listening and observed.notes.last_words is None:
+        return Plan(note, wake=now + PODS_RECHECK)  # the listener hears of the end a moment later than we do
+    return settle(observed, _outcome(observed, request, observed.pods), now)
 
 
 def still_there(observed: Observed, now: datetime) -> bool:
@@ -102,25 +110,26 @@ def _lingering(pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
     return tuple(pod for pod in pods if pod.deleting or not pod.finished)
 
 
-def _outcome(operation: OperationView, request: Request, pods: tuple[PodView, ...]) -> Outcome:
+def _outcome(observed: Observed, request: Request, pods: tuple[PodView, ...]) -> Outcome:
     abandoned = _lingering(pods)
-    outcome = _ending(operation, request)
+    outcome = _ending(observed.operation, request)
+    if observed.job and observed.notes.last_words:
+        outcome = with_last_words(outcome, observed.job, observed.notes.last_words)
     if not abandoned or not outcome.failure:
         return outcome
     said = "the pod did not go within its grace period and a minute; its node may be gone, and the work still running"
     causes = tuple(Cause(kind="Pod", name=pod.name, reason=Reason.POD_ABANDONED, message=said) for pod in abandoned[:8])
     failure = outcome.failure.model_copy(update={"causes": causes})
-    return Outcome(outcome.phase, outcome.reason, f"{outcome.message}; {said}", failure=failure)
+    return replace(outcome, message=f"{outcome.message}; {said}", failure=failure)
 
 
 def _ending(operation: OperationView, request: Request) -> Outcome:
     blocked = request.waiting or _last_waiting(operation)
     if request.source is CancelSource.TIMEOUT:
-        limit = operation.spec.timeouts.schedule_to_start if operation.spec and operation.spec.timeouts else None
-        said = f"the work did not start within {limit} (timeouts.scheduleToStart)"
+        said = _LATE[Reason(request.reason)]
         if blocked:
-            said = f"{said}; it was waiting for {blocked.reason}: {blocked.message}"
-        return rejected(Reason.SCHEDULE_TO_START_TIMEOUT, said, FailureType.TIMEOUT, retryable=True)
+            said = f"{said}; it was waiting: {blocked.reason}: {blocked.message}"
+        return rejected(Reason(request.reason), said, FailureType.TIMEOUT, retryable=True)
     if request.source is CancelSource.FAILURE:
         said = blocked.message if blocked else "the work can never start as it is written"
         return rejected(Reason(request.reason), said, FailureType.REQUEST)

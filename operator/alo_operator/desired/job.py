@@ -16,6 +16,7 @@ from alo_operator.api.names import (
     MANAGED_VALUE,
     OPERATION_KIND,
 )
+from alo_operator.desired.deadlines import backstop
 from alo_operator.desired.digest import short_hash
 from alo_operator.desired.fields import Json, entries, section
 from alo_operator.desired.observed import OperationView
@@ -65,6 +66,8 @@ def build_job(operation: OperationView, *, log_tail: bool = True) -> dict[str, A
             f"spec.job.spec.template.spec.restartPolicy is {pod['restartPolicy']!r}: only Never keeps failed pods and "
             "their last words; use Never with backoffLimit for retries, under a new name"
         )
+    if (limit := backstop(operation.spec.timeouts if operation.spec else None)) is not None:
+        spec["activeDeadlineSeconds"] = limit
     spec["podReplacementPolicy"] = "Failed"
     # A node that goes away is not the work's fault and must not use up an attempt.
     spec.setdefault(

@@ -41,6 +41,7 @@ class JobView:
     completions: int | None
     indexed: bool
     suspended: bool
+    active_deadline: int | None
     grace_seconds: int
     active: int
     ready: int
@@ -67,6 +68,7 @@ class JobView:
             completions=completions if isinstance(completions, int) else None,
             indexed=spec.get("completionMode") == "Indexed",
             suspended=spec.get("suspend") is True,
+            active_deadline=number(spec, "activeDeadlineSeconds") or None,
             grace_seconds=grace if isinstance(grace, int) else DEFAULT_GRACE_SECONDS,
             active=number(status, "active"),
             ready=number(status, "ready"),

@@ -11,6 +11,9 @@ The states a pass can meet, in the order of an operation's life; `plan` has one 
     running                         ready, or pods have finished              say so once; progress
     pending or running              Complete or Failed                        read its pods, settle
     pending or running              gone, and we did not delete it            settle as unknown
+    pause asked                     none                                      say so, make none
+    pause asked                     live                                      record, suspend, say so when pods are gone
+    resume asked                    suspended by us                           resume, record
     cancel asked (any source)       none                                      settle
     cancel asked                    live                                      record, delete, wait for the pods
     settled                         anything                                  finalizer off, follow the generation
@@ -125,6 +128,8 @@ class Notes:
     last_look: datetime | None = None
     refusal: Refusal | None = None
     finalizer_added: bool = False  # by this process, so that no Job can exist that it does not know of
+    listening: bool = False  # to the pods of work that is being stopped
+    last_words: tuple[PodView, ...] | None = None  # what was heard; set when the listening is over
 
 
 @dataclass(frozen=True, slots=True)

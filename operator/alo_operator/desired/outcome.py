@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -58,7 +58,7 @@ def succeeded(job: JobView, pods: tuple[PodView, ...]) -> Outcome | None:
         said = "the work succeeded and gave no result"
         return Outcome(Phase.SUCCEEDED, Reason.SUCCEEDED, said, attempts=attempts, started=started)
     size = len(_bytes(end.message))
-    room = min(MESSAGE_BYTES, POD_MESSAGES_BYTES // max(pod.container_count, 1))
+    room = _room(pod)
     if size >= room - CUT_MARGIN:
         said = (
             f"the worker wrote a result of {size} bytes or more, but the termination message of a pod with "
@@ -81,6 +81,11 @@ def succeeded(job: JobView, pods: tuple[PodView, ...]) -> Outcome | None:
 
 def failed(job: JobView, end: JobEnd, pods: tuple[PodView, ...]) -> Outcome:
     """The outcome of a Failed Job, with the chain from the Job down to the container that failed last."""
+    if end.reason == "DeadlineExceeded":
+        # The only deadline a Job of ours can have is the backstop.
+        said = "the work took longer than it may (timeouts.startToClose); no operator was there to end it sooner"
+        late = rejected(Reason.START_TO_CLOSE_TIMEOUT, said, FailureType.TIMEOUT, retryable=True)
+        return replace(late, started=_earliest(pods) or job.start_time)
     causes = [Cause(kind="Job", name=job.name, reason=_word(end.reason), message=limits.clip(end.message, _CAUSE_TEXT))]
     pod = _last_failed(pods)
     culprit = _culprit(pod) if pod else None
@@ -123,6 +128,25 @@ def failed(job: JobView, end: JobEnd, pods: tuple[PodView, ...]) -> Outcome:
     )
 
 
+def with_last_words(outcome: Outcome, job: JobView, pods: tuple[PodView, ...]) -> Outcome:
+    """`outcome` of work that was stopped, with what its pods said last: how they ended, and a partial result.
+
+    Only a worker that exited 0 gives a result; anything else that stands there may be the tail of its log.
+    """
+    pod = max((p for p in pods if p.worker and p.worker.end), key=_finish_key, default=None)
+    if pod is None or pod.worker is None or pod.worker.end is None:
+        return outcome
+    end = pod.worker.end
+    attempts = Attempts(
+        count=job.failed + job.succeeded + 1,
+        last=LastAttempt(pod=pod.name, exit_code=end.exit_code, reason=_word(end.reason)),
+    )
+    result = None
+    if job.gives_value and end.exit_code == 0 and end.message and len(_bytes(end.message)) < _room(pod) - CUT_MARGIN:
+        result = read_result(end.message).model_copy(update={"partial": True})
+    return replace(outcome, attempts=attempts, result=result)
+
+
 def rejected(reason: Reason, message: str, kind: FailureType, *, retryable: bool = False) -> Outcome:
     """The outcome of an operation that no worker decided."""
     message = limits.clip(message, limits.REASON)
@@ -160,6 +184,11 @@ def _storable(value: Any, depth: int) -> bool:
     if isinstance(value, int):
         return -_INT64 <= value < _INT64
     return value not in (float("inf"), float("-inf"))
+
+
+def _room(pod: PodView) -> int:
+    """Bytes the kubelet keeps of one container's termination message."""
+    return min(MESSAGE_BYTES, POD_MESSAGES_BYTES // max(pod.container_count, 1))
 
 
 def _bytes(text: str) -> bytes:

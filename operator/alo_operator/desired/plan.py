@@ -6,13 +6,15 @@ gives the same answer twice. Its rows are those of the table in `observed`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from alo_operator.api.conditions import FailureType, Reason
 from alo_operator.api.phases import Phase
-from alo_operator.desired import cancel, record, waiting
-from alo_operator.desired.deadlines import earliest, start_deadline
+from alo_operator.api.spec import ReadyWhen
+from alo_operator.desired import cancel, pause, record, waiting
+from alo_operator.desired.deadlines import earliest, next_deadline
 from alo_operator.desired.job import build_job
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Observed, OperationView
@@ -35,9 +37,17 @@ def plan(observed: Observed, now: datetime, *, log_tail: bool = True) -> Plan:
 
     `log_tail`: whether a failed worker's log may become failure text.
     """
+    if observed.operation.settled:
+        return _after_the_end(observed.operation, now)
+    decision = _unsettled(observed, now, log_tail=log_tail)
+    if decision.look or observed.operation.status.cancellation:
+        return decision
+    deadline = next_deadline(observed.operation, started=observed.job is not None and observed.job.started)
+    return replace(decision, wake=earliest(decision.wake, deadline.moment if deadline else None))
+
+
+def _unsettled(observed: Observed, now: datetime, *, log_tail: bool) -> Plan:
     operation = observed.operation
-    if operation.settled:
-        return _after_the_end(operation, now)
     if operation.deleting and not operation.has_finalizer:
         return Plan()  # no work of ours can be running; owner references take what is left
     if observed.job_doubtful and not observed.job_gone:
@@ -53,7 +63,7 @@ def plan(observed: Observed, now: datetime, *, log_tail: bool = True) -> Plan:
         return _without_job(observed, now, log_tail=log_tail)
     if job.deleting:
         return Plan()  # somebody else is deleting it; its end, or its being gone, will wake us
-    return _live(observed, job, now)
+    return pause.of_live_work(operation, job, now) or _live(observed, job, now)
 
 
 def _after_the_end(operation: OperationView, now: datetime) -> Plan:
@@ -95,12 +105,14 @@ def _without_job(observed: Observed, now: datetime, *, log_tail: bool) -> Plan:
         return settle(observed, rejected(Reason.OUTCOME_UNKNOWN, said, FailureType.INFRASTRUCTURE), now)
     if problem := not_supported(operation):
         return _refused(operation, problem, now)
+    if held := pause.before_the_start(operation, now):
+        return held
     refusal = notes.refusal
     if refusal and refusal.retry_at is None:
         return settle(observed, rejected(refusal.reason, refusal.message, FailureType.REQUEST), now)
     if refusal and refusal.retry_at and now < refusal.retry_at:
         why = waiting.Waiting(refusal.reason, refusal.message)
-        return Plan(_say_waiting(operation, None, why, now), wake=earliest(refusal.retry_at, start_deadline(operation)))
+        return Plan(_say_waiting(operation, None, why, now), wake=refusal.retry_at)
     try:
         manifest = build_job(operation, log_tail=log_tail)
     except InvalidJob as error:
@@ -108,24 +120,22 @@ def _without_job(observed: Observed, now: datetime, *, log_tail: bool) -> Plan:
     except InvalidInput as error:
         return settle(observed, rejected(Reason.INPUT_TOO_LARGE, str(error), FailureType.REQUEST), now)
     first: tuple[Step, ...] = () if operation.has_finalizer else (AddFinalizer(),)
-    return Plan((*first, CreateJob(manifest)), wake=start_deadline(operation))
+    return Plan((*first, CreateJob(manifest)))
 
 
 def _live(observed: Observed, job: JobView, now: datetime) -> Plan:
     operation, notes = observed.operation, observed.notes
     if not job.started and operation.status.phase is Phase.PENDING:
-        created = job.created or operation.created
-        due = waiting.next_look(created, notes.last_look)
-        deadline = start_deadline(operation)
+        since = job.start_time or job.created or operation.created
+        due = waiting.next_look(since, notes.last_look)
         if observed.pods is None:
             if now >= due:
                 return Plan(look=Look.REASON)
-            return Plan(_follow(operation, now), wake=earliest(due, deadline))
+            return Plan(_follow(operation, now) or _ready_when_accepted(operation, job, now), wake=due)
         why = waiting.why_waiting(observed.pods, observed.creation_failure)
         if why.fatal:
             return cancel.ladder(observed, cancel.hopeless(why), now)
-        later = waiting.next_look(created, now)
-        return Plan(_say_waiting(operation, job, why, now), wake=earliest(later, deadline))
+        return Plan(_say_waiting(operation, job, why, now), wake=waiting.next_look(since, now))
     if operation.status.phase is Phase.PENDING:
         seen = notes.started_seen or now
         if now < seen + RUNNING_AFTER:
@@ -158,10 +168,9 @@ def not_supported(operation: OperationView) -> str:
 
 
 def _refused(operation: OperationView, problem: str, now: datetime) -> Plan:
-    deadline = start_deadline(operation)
     status = record.refused(operation, problem, stamp(now))
     same = _says(operation, "Accepted", Reason.NOT_SUPPORTED, problem) and _followed(operation)
-    return Plan(() if same else (WriteStatus(status),), wake=deadline)
+    return Plan(() if same else (WriteStatus(status),))
 
 
 def _say_waiting(
@@ -170,6 +179,15 @@ def _say_waiting(
     """One write for each changed reason; a changed sentence alone is not worth one."""
     if _says(operation, "Started", why.reason) and _followed(operation):
         return ()
+    return (WriteStatus(record.waiting(operation, job, why, stamp(now))),)
+
+
+def _ready_when_accepted(operation: OperationView, job: JobView, now: datetime) -> tuple[Step, ...]:
+    """The one write that opens a gate which waits for no more than a durable promise."""
+    wanted = operation.spec is not None and operation.spec.ready_when is ReadyWhen.ACCEPTED
+    if not wanted or _says(operation, "Ready", ReadyWhen.ACCEPTED):
+        return ()
+    why = waiting.Waiting(Reason.PENDING, "the Job exists and is being started")
     return (WriteStatus(record.waiting(operation, job, why, stamp(now))),)
 
 
@@ -186,7 +204,7 @@ def _followed(operation: OperationView) -> bool:
     return operation.status.observed_generation >= operation.generation
 
 
-def _says(operation: OperationView, kind: str, reason: Reason, message: str | None = None) -> bool:
+def _says(operation: OperationView, kind: str, reason: str, message: str | None = None) -> bool:
     return any(
         c.type == kind and c.reason == reason and (message is None or c.message == message)
         for c in operation.status.conditions

@@ -9,6 +9,7 @@ from alo_operator.api import limits
 from alo_operator.api.conditions import CancelSource, ConditionType, Reason
 from alo_operator.api.model import to_wire
 from alo_operator.api.phases import PROMISE_OF, Phase
+from alo_operator.api.spec import ReadyWhen
 from alo_operator.api.status import (
     Cancellation,
     Condition,
@@ -48,7 +49,7 @@ def waiting(operation: OperationView, job: JobView | None, why: Waiting, now: da
     changes: list[Change] = [
         *_ACCEPTED,
         (type_.STARTED, FALSE, why.reason, why.message),
-        *_working(why.reason, "waiting to start; see Started"),
+        *_working(operation, why.reason, "waiting to start; see Started"),
     ]
     return _with(_seen(operation, job), operation, changes, now)
 
@@ -59,7 +60,7 @@ def running(operation: OperationView, job: JobView, started: datetime, now: date
     changes: list[Change] = [
         *_ACCEPTED,
         (type_.STARTED, TRUE, Reason.STARTED, said),
-        *_working(Reason.RUNNING, said),
+        *_working(operation, Reason.RUNNING, said, started=True),
     ]
     status = _seen(operation, job).model_copy(
         update={
@@ -77,10 +78,54 @@ def unsupported_edit(operation: OperationView, message: str, now: datetime) -> O
 
 
 def followed(operation: OperationView, now: datetime) -> OperationStatus:
-    """A spec change that asks for nothing more has been taken in."""
-    if operation.settled:
-        return operation.status.model_copy(update={"observed_generation": operation.generation})
-    return _with(_seen(operation), operation, _ACCEPTED, now)
+    """A spec change that asks for nothing more has been taken in; readyWhen counts anew.
+
+    A cancellation asked for after the end is recorded, and changes nothing else.
+    """
+    status = _seen(operation)
+    if not operation.settled:
+        unready = [c for c in status.conditions if c.type == type_.SUCCEEDED]
+        said = (unready[0].reason, unready[0].message) if unready else (Reason.PENDING, "")
+        return _with(status, operation, [*_ACCEPTED, *_summary(operation, *said)], now)
+    ended = next(c for c in status.conditions if c.type == type_.SUCCEEDED)
+    changes = _verdict(operation, ended.reason, good=ended.status is TRUE, started=status.start_time is not None)
+    if operation.spec and operation.spec.cancel and not status.cancellation:
+        reason = operation.spec.cancel.reason or "spec.cancel"
+        late = Cancellation(request_time=now, source=CancelSource.SPEC, reason=reason, settle_time=now)
+        status = status.model_copy(update={"cancellation": late})
+        changes.append((type_.CANCEL_REQUESTED, TRUE, CancelSource.SPEC, f"{reason} (the operation had ended before)"))
+    return _with(status, operation, changes, now)
+
+
+def paused(operation: OperationView, job: JobView | None, now: datetime) -> OperationStatus:
+    """Nothing runs until the operation is resumed; `job`: the suspended one, where the work had begun."""
+    said = "paused by spec.suspend; nothing runs"
+    changes: list[Change] = [
+        *_ACCEPTED,
+        (type_.STARTED, FALSE, Reason.PAUSED, said),
+        (type_.SUSPENDED, TRUE, Reason.PAUSED, said),
+        *_working(operation, Reason.PAUSED, said),
+    ]
+    return _with(_seen(operation, job).model_copy(update={"phase": Phase.PAUSED}), operation, changes, now)
+
+
+def pausing(operation: OperationView, job: JobView, now: datetime) -> OperationStatus:
+    """A pause is recorded before the Job is touched; the phase follows once the pods are gone."""
+    said = "being paused by spec.suspend; the pods are stopping"
+    changes: list[Change] = [*_ACCEPTED, (type_.SUSPENDED, TRUE, Reason.PAUSING, said)]
+    return _with(_seen(operation, job), operation, changes, now)
+
+
+def resumed(operation: OperationView, job: JobView | None, now: datetime) -> OperationStatus:
+    """The pause is over and the work starts afresh: Pending until it has."""
+    said = "resumed; the work starts afresh"
+    changes: list[Change] = [
+        *_ACCEPTED,
+        (type_.STARTED, FALSE, Reason.RESUMED, said),
+        (type_.SUSPENDED, FALSE, Reason.RESUMED, said),
+        *_working(operation, Reason.RESUMED, said),
+    ]
+    return _with(_seen(operation, job).model_copy(update={"phase": Phase.PENDING}), operation, changes, now)
 
 
 def cancelling(
@@ -99,7 +144,7 @@ def cancelling(
     changes: list[Change] = [
         *_ACCEPTED,
         (type_.CANCEL_REQUESTED, TRUE, source.value, limits.clip(reason, limits.REASON)),
-        *_working(Reason.CANCELLING, said),
+        *_working(operation, Reason.CANCELLING, said),
     ]
     if why:
         changes.append((type_.STARTED, FALSE, why.reason, why.message))
@@ -122,10 +167,10 @@ def settled(operation: OperationView, job: JobView | None, outcome: Outcome, now
         *_ACCEPTED,
         (type_.COMPLETED, TRUE, outcome.reason, f"the operation has ended as {outcome.phase}"),
         (type_.SUCCEEDED, TRUE if good else FALSE, outcome.reason, message),
-        (type_.READY, TRUE if good else FALSE, outcome.reason, f"the operation has ended as {outcome.phase}"),
-        (type_.RECONCILING, None, outcome.reason, ""),
-        (type_.STALLED, None if good else TRUE, outcome.reason, message),
+        *_verdict(operation, outcome.reason, message, good=good, started=start is not None),
     ]
+    if _has(operation.status, type_.SUSPENDED):
+        changes.append((type_.SUSPENDED, None, outcome.reason, ""))
     if start:
         changes.append((type_.STARTED, TRUE, Reason.STARTED, "the work was started"))
     elif not _has(operation.status, type_.STARTED):
@@ -204,15 +249,54 @@ def _seen(operation: OperationView, job: JobView | None = None) -> OperationStat
     return operation.status.model_copy(update=update)
 
 
-def _working(reason: str, message: str) -> list[Change]:
+def _working(operation: OperationView, reason: str, message: str, *, started: bool = False) -> list[Change]:
     message = limits.clip(message, limits.REASON)
     return [
         (type_.COMPLETED, FALSE, reason, message),
         (type_.SUCCEEDED, UNKNOWN, reason, message),
+        *_summary(operation, reason, message, started=started),
+    ]
+
+
+def _summary(operation: OperationView, reason: str, message: str, *, started: bool = False) -> list[Change]:
+    """The kstatus mirror of work under way: Ready once readyWhen is met, else Reconciling."""
+    gate = _gate(operation)
+    started = started or operation.status.start_time is not None
+    if gate is ReadyWhen.ACCEPTED or (gate is ReadyWhen.STARTED and started):
+        said = f"readyWhen is {gate}; see Succeeded for the outcome"
+        return [
+            (type_.READY, TRUE, gate, said),
+            (type_.RECONCILING, None, reason, ""),
+            (type_.STALLED, None, reason, ""),
+        ]
+    return [
         (type_.READY, UNKNOWN, reason, message),
         (type_.RECONCILING, TRUE, reason, message),
         (type_.STALLED, None, reason, ""),
     ]
+
+
+def _verdict(
+    operation: OperationView, reason: str, message: str | None = None, *, good: bool, started: bool
+) -> list[Change]:
+    """The kstatus mirror of the end; with readyWhen met before, no outcome takes Ready back.
+
+    `message` None: what Stalled said stands.
+    """
+    gate = _gate(operation)
+    if gate is ReadyWhen.ACCEPTED or (gate is ReadyWhen.STARTED and started):
+        ready: Change = (type_.READY, TRUE, gate, f"readyWhen is {gate}; see Succeeded for the outcome")
+        return [ready, (type_.RECONCILING, None, reason, ""), (type_.STALLED, None, reason, "")]
+    said = next((c.message for c in operation.status.conditions if c.type == type_.SUCCEEDED), "")
+    return [
+        (type_.READY, TRUE if good else FALSE, reason, f"the operation has ended: {reason}"),
+        (type_.RECONCILING, None, reason, ""),
+        (type_.STALLED, None if good else TRUE, reason, message if message is not None else said),
+    ]
+
+
+def _gate(operation: OperationView) -> ReadyWhen:
+    return operation.spec.ready_when if operation.spec else ReadyWhen.SUCCEEDED
 
 
 def _has(status: OperationStatus, kind: ConditionType) -> bool:

@@ -46,6 +46,21 @@ class DeleteJob:
 
 
 @dataclass(frozen=True, slots=True)
+class PatchJob:
+    """Merge `spec` into the Job's spec; only this uid at this version."""
+
+    name: str
+    uid: str
+    resource_version: int
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WatchPods:
+    """Listen to the work's pods until they are gone: their last words are told in no other way."""
+
+
+@dataclass(frozen=True, slots=True)
 class WriteStatus:
     """Replace status, at the resourceVersion it was decided on."""
 
@@ -61,7 +76,7 @@ class PostEvent:
     message: str
 
 
-Step = AddFinalizer | RemoveFinalizer | CreateJob | DeleteJob | WriteStatus | PostEvent
+Step = AddFinalizer | RemoveFinalizer | CreateJob | DeleteJob | PatchJob | WatchPods | WriteStatus | PostEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,16 @@ from alo_operator.desired.steps import (
     AddFinalizer,
     CreateJob,
     DeleteJob,
+    PatchJob,
     PostEvent,
     RemoveFinalizer,
     Step,
+    WatchPods,
     WriteStatus,
 )
 from alo_operator.effects import clock, paths
 from alo_operator.effects.cluster import JSON_PATCH, MERGE_PATCH, Cluster
+from alo_operator.effects.last_words import Listener
 from alo_operator.effects.records import Records
 from alo_operator.effects.writer import Writer
 from alo_operator.errors import AlreadyExists, ApiError, BadRequest, Conflict, Forbidden, NotFound
@@ -40,8 +43,8 @@ _RETRY_FIRST, _RETRY_LAST = timedelta(seconds=2), timedelta(seconds=30)
 class Applier:
     """Carries out plans. Raises ApiError, ApiUnreachable and NotLeader; then the rest of the plan was left undone."""
 
-    def __init__(self, cluster: Cluster, writer: Writer, records: Records) -> None:
-        self._cluster, self._writer, self._records = cluster, writer, records
+    def __init__(self, cluster: Cluster, writer: Writer, records: Records, listener: Listener) -> None:
+        self._cluster, self._writer, self._records, self._listener = cluster, writer, records, listener
 
     async def apply(self, operation: OperationView, steps: Sequence[Step]) -> None:
         """Do `steps` in order. Where one meets a newer state, that state is read and the rest is for the next plan."""
@@ -62,10 +65,14 @@ class Applier:
                     await self._put_finalizers(current, tuple(f for f in current.finalizers if f != FINALIZER))
                 elif isinstance(step, CreateJob):
                     await self._create_job(current, step)
+                elif isinstance(step, WatchPods):
+                    await self._listener.listen(current)
+                elif isinstance(step, PatchJob):
+                    await self._patch_job(current, step)
                 else:
                     await self._delete_job(current, step)
             except (Conflict, NotFound):
-                await self._read_again(operation, step.name if isinstance(step, DeleteJob) else None)
+                await self._read_again(operation, step.name if isinstance(step, DeleteJob | PatchJob) else None)
                 return
 
     async def _write_status(self, operation: OperationView, step: WriteStatus) -> None:
@@ -121,6 +128,12 @@ class Applier:
             tries=tries,
         )
         self._records.note(operation.uid, replace(notes, refusal=refusal))
+
+    async def _patch_job(self, operation: OperationView, step: PatchJob) -> None:
+        patch = {"metadata": {"uid": step.uid, "resourceVersion": str(step.resource_version)}, "spec": dict(step.spec)}
+        path = paths.job(operation.namespace, step.name)
+        body = await self._writer.write("PATCH", path, params=_MANAGER, body=patch, content_type=MERGE_PATCH)
+        self._records.job_seen(body)
 
     async def _delete_job(self, operation: OperationView, step: DeleteJob) -> None:
         options = {

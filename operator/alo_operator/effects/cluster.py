@@ -79,6 +79,26 @@ class Cluster:
                 return
             query["continue"] = token
 
+    async def watch(
+        self, path: str, params: Mapping[str, str], *, patience: float, opened: asyncio.Event
+    ) -> AsyncIterator[Body]:
+        """Events of a watch until the server ends it or `patience` seconds have passed; first `opened` is set."""
+        session = await self._connected()
+        try:
+            async with session.get(
+                path, params=params, timeout=aiohttp.ClientTimeout(total=patience), allow_redirects=False
+            ) as response:
+                if response.status >= 300:
+                    raise _error("GET", response.status, _parse(await response.read()), "")
+                opened.set()
+                buffer = b""
+                async for chunk in response.content.iter_any():
+                    *lines, buffer = (buffer + chunk).split(b"\n")
+                    for line in lines:
+                        yield _parse(line)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiUnreachable(f"watch {path}: {type(error).__name__}: {error}") from error
+
     async def request(
         self,
         method: str,
