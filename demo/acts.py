@@ -7,8 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 
-import yaml
-
 from demo.programs import ROOT
 from demo.stage import Stage
 from demo.watching import Object, settled, status_of
@@ -116,7 +114,7 @@ class Acts:
         last = status_of(self.watch.await_gone("export-orders"))
         pods = self.kubectl.quiet("get", "pods", "-l", "alo-operator.io/operation=export-orders", "-o", "name").out
         self.wait_until(lambda: bool(said) and said[-1].startswith("told to stop"), seconds=5)
-        self.screen.write("  what the worker logged:")
+        self.screen.write("  the worker's log:")
         self.screen.output("\n".join(said))
         self.expect("the worker was told and cleaned up", any("told to stop" in line for line in said), str(said))
         self.expect(f"no pod is left when kubectl delete returns, {took:.1f} s later", not pods.strip(), pods)
@@ -132,10 +130,13 @@ class Acts:
             "Goldbach's conjecture is checked in eight slices, two at a time. After the second slice the operator is "
             "killed (kill -9) and started again: the promise is in the cluster, not in the operator's memory.",
         )
-        manifest = yaml.safe_load((ROOT / OPERATIONS / "goldbach.yaml").read_text())
         if self.quick:
-            manifest["spec"]["input"]["upTo"] = QUICK_UP_TO
-            self.kubectl.quiet("apply", "-f", "-", feed=yaml.safe_dump(manifest))
+            manifest = (ROOT / OPERATIONS / "goldbach.yaml").read_text()
+            self.kubectl.shown(
+                *("apply", "-f", "-"),
+                feed=manifest.replace("upTo: 12000000", f"upTo: {QUICK_UP_TO}"),
+                before=f"sed 's/upTo: .*/upTo: {QUICK_UP_TO}/' {OPERATIONS}/goldbach.yaml | ",
+            )
         else:
             self.apply("goldbach")
         self.watch.follow(self.screen, "goldbach", lambda found: done(found) >= 2 or settled(found))

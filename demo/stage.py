@@ -40,6 +40,8 @@ class Stage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, DemoError):
+            self.screen.write(f"The operator's log ends with:\n{self.operator.last_words()}")
         self._after.close()
 
     def _set(self) -> None:
@@ -77,18 +79,19 @@ class Stage:
         say(f"Started the operator (process {self.operator.pid}) as that account, for the namespace {self.namespace}.")
 
         if self.kubectl.quiet("get", "namespace", self.namespace, check=False).code == 0:
-            say(f"Clearing the namespace {self.namespace} of an earlier run.")
-            self._remove_namespace()
+            say(f"Deleting the namespace {self.namespace} of an earlier run first.")
+            self.kubectl.quiet("delete", "namespace", self.namespace, "--ignore-not-found", seconds=300)
         self.kubectl.quiet("create", "namespace", self.namespace)
         self._after.callback(self._leave_namespace)
+        self.kubectl.quiet("wait", "--for=create", "serviceaccount/default", "--timeout=60s")  # pods need it
         for folder in ("input", "workers"):
             files = [f"--from-file={path}" for path in sorted((ROOT / "demo" / folder).glob("[!_]*.*"))]
             self.kubectl.quiet("create", "configmap", f"demo-{folder}", *files)
         say("Put the workers' programs and input files (demo/workers/, demo/input/) into ConfigMaps.")
         self.watch = Watch(self.kubectl)
         self._after.callback(self.watch.stop)
-        say(f"Below, kubectl stands for: {self.kubectl.binary} --kubeconfig {self.kubectl.kubeconfig} ")
-        say(f"                           --namespace {self.namespace}")
+        say("Below, kubectl stands for:")
+        say(f"    {self.kubectl.binary} --kubeconfig {self.kubectl.kubeconfig} --namespace {self.namespace}")
 
     def restart_operator(self) -> float:
         """Kill the operator and start it again; returns the seconds until it was ready."""
@@ -97,16 +100,14 @@ class Stage:
         self.operator.start()
         return time.monotonic() - began
 
-    def _remove_namespace(self) -> None:
-        self.kubectl.quiet("delete", "asyncoperations", "--all", "--timeout=60s", check=False)
-        self.kubectl.quiet("delete", "namespace", self.namespace, "--ignore-not-found", "--timeout=60s")
-
     def _leave_namespace(self) -> None:
         if self.keep:
-            self.screen.write(f"The namespace {self.namespace} stays (--keep); nobody looks after it now.")
-        else:
-            self._remove_namespace()
-            self.screen.write(f"Deleted the namespace {self.namespace}.")
+            self.screen.write(f"The namespace {self.namespace} stays (--keep); no operator looks after it now.")
+            return
+        # The operator has to be there for this: work that still runs is cancelled, and its pods go first.
+        self.kubectl.quiet("delete", "asyncoperations", "--all", "--timeout=60s", check=False)
+        self.kubectl.quiet("delete", "namespace", self.namespace, "--wait=false", check=False)
+        self.screen.write(f"Deleted all operations with their Jobs and pods, and the namespace {self.namespace}.")
 
     def _stop_operator(self) -> None:
         self.operator.stop()
