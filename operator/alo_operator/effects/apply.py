@@ -29,7 +29,7 @@ from alo_operator.effects import clock, paths
 from alo_operator.effects.cluster import JSON_PATCH, MERGE_PATCH, Cluster
 from alo_operator.effects.records import Records
 from alo_operator.effects.writer import Writer
-from alo_operator.errors import AlreadyExists, ApiError, BadRequest, Conflict, Forbidden, NotFound
+from alo_operator.errors import AlreadyExists, ApiError, ApiUnreachable, BadRequest, Conflict, Forbidden, NotFound
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class Applier:
         }
         try:
             await self._writer.write("POST", paths.events(operation.namespace), params=_MANAGER, body=body)
-        except ApiError as error:
+        except (ApiError, ApiUnreachable) as error:
             # An Event is a courtesy; the record is in status already, and a terminating namespace takes none.
             logger.debug("Event not posted: %s", error)
 

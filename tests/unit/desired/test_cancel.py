@@ -62,7 +62,7 @@ def test_a_cancellation_is_settled_once_job_and_pods_are_gone():
     decided = plan(make_observed(recorded(), job, [], job_gone=True), at(25))
 
     assert looks == Plan(look=Look.PODS)
-    assert kinds(decided) == [WriteStatus, RemoveFinalizer, PostEvent]
+    assert kinds(decided) == [WriteStatus, PostEvent, RemoveFinalizer]
     status = written(decided)
     assert (status.phase, status.promise) == (Phase.CANCELLED, Promise.REJECTED)
     assert (status.failure.type, status.failure.reason) == ("Cancelled", Reason.CANCELLED)
@@ -153,7 +153,7 @@ def test_a_deletion_before_any_job_settles_at_once_and_makes_none():
 
     assert plan(make_observed(operation), at(3)) == Plan(look=Look.JOB)
     decided = plan(make_observed(operation, job_gone=True), at(3))
-    assert kinds(decided) == [WriteStatus, RemoveFinalizer, PostEvent]
+    assert kinds(decided) == [WriteStatus, PostEvent, RemoveFinalizer]
     assert written(decided).phase is Phase.CANCELLED
     assert states(written(decided))["Started"] == "False/Cancelled"
 

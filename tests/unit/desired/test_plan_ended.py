@@ -105,7 +105,7 @@ def test_a_failed_job_rejects_with_a_warning_event():
 
     decided = plan(make_observed(PENDING, make_job().failed(at(5)), [pod]), at(5))
 
-    assert kinds(decided) == [WriteStatus, RemoveFinalizer, PostEvent]
+    assert kinds(decided) == [WriteStatus, PostEvent, RemoveFinalizer]
     status = written(decided)
     assert (status.phase, status.promise, status.result) == (Phase.FAILED, Promise.REJECTED, None)
     assert status.failure.message == "container main exited with code 3: no such picture"
@@ -141,7 +141,7 @@ def test_a_job_that_was_there_and_is_gone_is_first_asked_after_and_never_made_ag
     assert (status.phase, status.failure.type) == (Phase.FAILED, "InfrastructureFailed")
     assert status.failure.reason == Reason.OUTCOME_UNKNOWN
     assert LOOKED_FOR in status.failure.message
-    assert kinds(decided) == [WriteStatus, RemoveFinalizer, PostEvent]
+    assert kinds(decided) == [WriteStatus, PostEvent, RemoveFinalizer]
 
 
 def test_a_deleted_jobs_pods_are_waited_for():

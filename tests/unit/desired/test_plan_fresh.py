@@ -137,7 +137,7 @@ def test_what_the_api_server_refuses_for_good_rejects_in_its_own_words():
 
     decided = plan(make_observed(make_operation().with_finalizer(), notes=Notes(refusal=refusal), job_gone=True), at(1))
 
-    assert kinds(decided) == [WriteStatus, RemoveFinalizer, PostEvent]
+    assert kinds(decided) == [WriteStatus, PostEvent, RemoveFinalizer]
     assert written(decided).failure.message == 'unknown field "spec.paralelism"'
 
 
@@ -188,7 +188,7 @@ def test_a_job_of_somebody_else_is_left_alone_and_rejects():
 
     decided = plan(make_observed(make_operation().with_finalizer(), job), at(6))
 
-    assert kinds(decided) == [WriteStatus, RemoveFinalizer, PostEvent]
+    assert kinds(decided) == [WriteStatus, PostEvent, RemoveFinalizer]
     status = written(decided)
     assert status.failure.reason == Reason.JOB_NAME_CONFLICT
     assert status.job is None
