@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from alo_operator.api.rules import FROZEN_CONDITIONS, FROZEN_FIELDS, frozen_message
+from alo_operator.api.rules import FROZEN_CONDITIONS, FROZEN_FIELDS, FROZEN_MESSAGE
 from tests.controlplane.manifests import Object, bare_operation
 from tests.support.api import Api, ApiError
 
 INVALID = 422
+REFUSAL = "the answer of a settled operation never changes"
 THEN, LATER = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 
 
@@ -99,11 +100,9 @@ def test_every_frozen_field_is_in_the_table() -> None:
 @pytest.mark.parametrize("field", FROZEN_FIELDS)
 def test_a_settled_field_cannot_be_changed_by_any_kind_of_write(api: Api, namespace: str, field: str) -> None:
     """Patch, replacement, JSON patch and forced apply get the same refusal, and the answer stays."""
-    present = FULFILLED if field in FULFILLED else REJECTED
-    settled = settle(api, namespace, present)
-    whole = copy.deepcopy(settled["status"]) | {field: OTHER[field] if present is FULFILLED else {"type": "X"}}
-    other = {field: whole[field]} if field != "failure" else {"failure": {"type": "X", "reason": "Y"}}
-    whole |= other
+    settled = settle(api, namespace, FULFILLED if field in FULFILLED else REJECTED)
+    other = {field: OTHER[field]}
+    whole = settled["status"] | other
 
     writes = (
         lambda: write(api, namespace, other),
@@ -122,7 +121,7 @@ def test_a_settled_field_cannot_be_changed_by_any_kind_of_write(api: Api, namesp
         with pytest.raises(ApiError) as caught:
             attempt()
         assert caught.value.status == INVALID
-        assert frozen_message(field) in str(caught.value)
+        assert FROZEN_MESSAGE in str(caught.value)
     assert api.get("asyncoperations", namespace, "bare") == settled
 
 
@@ -132,9 +131,9 @@ def test_a_settled_field_cannot_be_removed(api: Api, namespace: str, field: str)
     settled = settle(api, namespace, FULFILLED if field in FULFILLED else REJECTED)
     rest = {key: value for key, value in settled["status"].items() if key != field}
 
-    with pytest.raises(ApiError, match="of a settled operation never changes"):
+    with pytest.raises(ApiError, match=REFUSAL):
         write(api, namespace, {field: None})
-    with pytest.raises(ApiError, match="of a settled operation never changes"):
+    with pytest.raises(ApiError, match=REFUSAL):
         replace(api, namespace, rest)
     assert api.get("asyncoperations", namespace, "bare") == settled
 
@@ -144,7 +143,7 @@ def test_a_field_that_was_absent_at_the_end_cannot_be_added(api: Api, namespace:
     """A late result, start or attempt does not join an answer that was given without it."""
     settled = settle(api, namespace, REJECTED)
 
-    with pytest.raises(ApiError, match=f"status.{field} of a settled operation never changes"):
+    with pytest.raises(ApiError, match=REFUSAL):
         write(api, namespace, {field: OTHER[field]})
     assert api.get("asyncoperations", namespace, "bare") == settled
 
@@ -154,11 +153,11 @@ def test_nulling_the_status_does_not_lift_the_freeze(api: Api, namespace: str, b
     """Without this the default would come back, and the promise would be pending again."""
     settled = settle(api, namespace, FULFILLED)
 
-    with pytest.raises(ApiError, match="of a settled operation never changes"):
+    with pytest.raises(ApiError, match=REFUSAL):
         api.patch("asyncoperations", "bare", body, namespace, subresource="status")
-    with pytest.raises(ApiError, match="of a settled operation never changes"):
+    with pytest.raises(ApiError, match=REFUSAL):
         replace(api, namespace, None)
-    with pytest.raises(ApiError, match="of a settled operation never changes"):
+    with pytest.raises(ApiError, match=REFUSAL):
         replace(api, namespace, {})
     assert api.get("asyncoperations", namespace, "bare") == settled
 
@@ -167,7 +166,7 @@ def test_the_status_cannot_be_removed_by_a_json_patch(api: Api, namespace: str) 
     """Removing the whole status is refused like any other change."""
     settled = settle(api, namespace, FULFILLED)
 
-    with pytest.raises(ApiError, match="of a settled operation never changes"):
+    with pytest.raises(ApiError, match=REFUSAL):
         api.patch(
             "asyncoperations",
             "bare",
@@ -197,7 +196,7 @@ def test_a_result_is_compared_to_its_last_detail(api: Api, namespace: str, value
     changed = copy.deepcopy(settled["status"])
     changed["result"]["value"] = value
 
-    with pytest.raises(ApiError, match=r"status\.result of a settled operation never changes"):
+    with pytest.raises(ApiError, match=REFUSAL):
         replace(api, namespace, changed)
 
 
@@ -224,8 +223,8 @@ def test_the_final_conditions_keep_their_status(api: Api, namespace: str, kind: 
 
     with pytest.raises(ApiError) as caught:
         write(api, namespace, {"conditions": others + flipped})
-    assert frozen_message(f"conditions[{kind}].status") in str(caught.value)
-    with pytest.raises(ApiError, match="never changes"):
+    assert FROZEN_MESSAGE in str(caught.value)
+    with pytest.raises(ApiError, match=REFUSAL):
         write(api, namespace, {"conditions": None})
 
 
@@ -233,7 +232,7 @@ def test_a_final_condition_cannot_be_added_later(api: Api, namespace: str) -> No
     """An end recorded without Succeeded stays so."""
     settle(api, namespace, REJECTED | {"conditions": [condition("Completed", "True")]})
 
-    with pytest.raises(ApiError, match=r"conditions\[Succeeded\]\.status of a settled operation never changes"):
+    with pytest.raises(ApiError, match=REFUSAL):
         write(api, namespace, {"conditions": [condition("Completed", "True"), condition("Succeeded", "True")]})
 
 

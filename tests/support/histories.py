@@ -1,4 +1,4 @@
-"""An operation's life as the API server's audit log tells it: the operator's writes, in order, by what they were for."""
+"""An operation's life as the audit log tells it: the operator's writes, in order, by what they were for."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -122,7 +122,7 @@ def deeds_of(accepted: list[Request]) -> Iterator[Deed]:
 
 def hits(found: Iterable[History], deaths: Iterable[Death]) -> Counter[Window]:
     """How many deaths met at least one operation in each gap."""
-    counted: Counter[Window] = Counter({window: 0 for window in Window})
+    counted: Counter[Window] = Counter(dict.fromkeys(Window, 0))
     histories = list(found)
     for death in deaths:
         counted.update({window for history in histories if (window := history.window(death))})

@@ -46,7 +46,7 @@ def requested(observed: Observed, now: datetime) -> Request | None:
     """The cancellation in force: the one recorded first, else the one that is due now."""
     operation, job = observed.operation, observed.job
     if recorded := operation.status.cancellation:
-        return Request(CancelSource(recorded.source), recorded.reason or "")
+        return Request(_source(recorded.source), recorded.reason or "")
     if operation.deleting:
         return Request(CancelSource.DELETION, "the operation was deleted")
     if operation.spec and operation.spec.cancel:
@@ -132,12 +132,23 @@ def _ending(operation: OperationView, request: Request) -> Outcome:
         return rejected(Reason(request.reason), said, FailureType.TIMEOUT, retryable=True)
     if request.source is CancelSource.FAILURE:
         said = blocked.message if blocked else "the work can never start as it is written"
-        return rejected(Reason(request.reason), said, FailureType.REQUEST)
+        return rejected(_reason(request.reason, Reason.INVALID_JOB), said, FailureType.REQUEST)
     return rejected(Reason.CANCELLED, f"cancelled: {request.reason}", FailureType.CANCELLED)
 
 
 def _last_waiting(operation: OperationView) -> Waiting | None:
     for condition in operation.status.conditions:
         if condition.type == ConditionType.STARTED and condition.status == "False":
-            return Waiting(Reason(condition.reason), condition.message)
+            return Waiting(_reason(condition.reason, Reason.PENDING), condition.message)
     return None
+
+
+# Words in status may come from a newer version, before a rollback; its operations have to settle too.
+
+
+def _source(word: str) -> CancelSource:
+    return next((source for source in CancelSource if source == word), CancelSource.SPEC)
+
+
+def _reason(word: str, otherwise: Reason) -> Reason:
+    return next((reason for reason in Reason if reason == word), otherwise)

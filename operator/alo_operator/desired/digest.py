@@ -7,14 +7,19 @@ from typing import Any, Final
 
 import rfc8785
 
-from alo_operator.desired.fields import Json
+from alo_operator.desired.fields import Json, too_deep
 
 DEFINING_FIELDS: Final = ("templateRef", "job", "input", "metadata", "timeouts")
 _SAFE_INTEGER: Final = 2**53
 
 
-def spec_digest(raw_spec: Json) -> str:
-    """`v1:sha256:<hex>` over the canonical JSON (RFC 8785) of the five fields that define the work, as stored."""
+def spec_digest(raw_spec: Json) -> str | None:
+    """`v1:sha256:<hex>` over the canonical JSON (RFC 8785) of the five fields that define the work, as stored.
+
+    None for what is nested beyond MAX_DEPTH, which can never run.
+    """
+    if too_deep(raw_spec):
+        return None
     defining = {key: _as_doubles(raw_spec[key]) for key in DEFINING_FIELDS if key in raw_spec}
     return "v1:sha256:" + hashlib.sha256(rfc8785.dumps(defining)).hexdigest()
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 Json = Mapping[str, Any]
+
+# Far beyond any sensible object, and far from where recursion ends.
+MAX_DEPTH: Final = 128
 
 
 def section(body: object, *path: str) -> Json:
@@ -45,3 +48,18 @@ def moment(body: object, *path: str) -> datetime | None:
         return datetime.fromisoformat(found).astimezone(UTC) if found else None
     except ValueError:
         return None
+
+
+def too_deep(value: object, limit: int = MAX_DEPTH) -> bool:
+    """Whether objects and lists in `value` are nested more than `limit` levels deep."""
+    level = [value]
+    for _ in range(limit + 1):
+        level = [
+            item
+            for found in level
+            if isinstance(found, dict | list)
+            for item in (found.values() if isinstance(found, dict) else found)
+        ]
+        if not level:
+            return False
+    return True

@@ -18,7 +18,7 @@ from alo_operator.api.names import (
 )
 from alo_operator.desired.deadlines import backstop
 from alo_operator.desired.digest import short_hash
-from alo_operator.desired.fields import Json, entries, section
+from alo_operator.desired.fields import MAX_DEPTH, Json, entries, section, too_deep
 from alo_operator.desired.observed import OperationView
 from alo_operator.desired.pod_view import worker_container_name
 from alo_operator.errors import InvalidInput, InvalidJob
@@ -50,9 +50,11 @@ def build_job(operation: OperationView, *, log_tail: bool = True) -> dict[str, A
 
     Raises:
         InvalidJob: `spec.job` has something we refuse, or lacks what every Job needs.
-        InvalidInput: `spec.input` is larger than 64 KiB.
+        InvalidInput: `spec.input` is larger than 64 KiB, or nested beyond reason.
     """
     raw = operation.raw_spec or {}
+    if too_deep(raw.get("job"), MAX_DEPTH - 1):
+        raise InvalidJob(f"spec.job is nested more than {MAX_DEPTH} levels deep, which no Job is; use a new name")
     spec = copy.deepcopy(dict(section(raw, "job", "spec")))
     for name, why in _REFUSED.items():
         if name in spec:
@@ -125,6 +127,10 @@ def _list(parent: dict[str, Any], key: str, path: str) -> list[Any]:
 
 
 def _hand_over_input(raw: Json, metadata: dict[str, Any], pod: dict[str, Any]) -> None:
+    if too_deep(raw.get("input"), MAX_DEPTH - 1):
+        raise InvalidInput(
+            f"spec.input is nested more than {MAX_DEPTH} levels deep: pass it as a string, under a new name"
+        )
     handed = json.dumps(raw.get("input") or {}, ensure_ascii=False, separators=(",", ":"))
     size = len(handed.encode("utf-8", "surrogatepass"))
     if size > limits.INPUT_BYTES:

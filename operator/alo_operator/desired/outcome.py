@@ -174,11 +174,13 @@ def _refuse_constant(word: str) -> Any:
 
 
 def _storable(value: Any, depth: int) -> bool:
-    """Whether the API server keeps `value` as it is: it reads integers as int64 or loses digits."""
+    """Whether the API server keeps `value` as it is; integers beyond int64 and halves of surrogate pairs are lost."""
     if depth == 0:
         return False
+    if isinstance(value, str):
+        return _is_unicode(value)
     if isinstance(value, dict):
-        return all(_storable(item, depth - 1) for item in value.values())
+        return all(_is_unicode(key) and _storable(item, depth - 1) for key, item in value.items())
     if isinstance(value, list):
         return all(_storable(item, depth - 1) for item in value)
     if isinstance(value, int):
@@ -189,6 +191,10 @@ def _storable(value: Any, depth: int) -> bool:
 def _room(pod: PodView) -> int:
     """Bytes the kubelet keeps of one container's termination message."""
     return min(MESSAGE_BYTES, POD_MESSAGES_BYTES // max(pod.container_count, 1))
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _bytes(text: str) -> bytes:

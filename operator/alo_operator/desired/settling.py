@@ -16,10 +16,11 @@ def settle(observed: Observed, outcome: Outcome, now: datetime) -> Plan:
     operation = observed.operation
     job = observed.job if observed.job and observed.job.owner_uid == operation.uid else None
     steps: list[Step] = [WriteStatus(record.settled(operation, job, outcome, stamp(now)))]
+    if outcome.phase is not Phase.SUCCEEDED:
+        # Before the finalizer goes: whatever interrupts the plan there leaves nothing that would post it later.
+        steps.append(PostEvent(outcome.phase is not Phase.CANCELLED, outcome.reason, outcome.message))
     if operation.has_finalizer:
         steps.append(RemoveFinalizer())
-    if outcome.phase is not Phase.SUCCEEDED:
-        steps.append(PostEvent(outcome.phase is not Phase.CANCELLED, outcome.reason, outcome.message))
     return Plan(tuple(steps))
 
 

@@ -32,7 +32,7 @@ from alo_operator.effects.cluster import JSON_PATCH, MERGE_PATCH, Cluster
 from alo_operator.effects.last_words import Listener
 from alo_operator.effects.records import Records
 from alo_operator.effects.writer import Writer
-from alo_operator.errors import AlreadyExists, ApiError, BadRequest, Conflict, Forbidden, NotFound
+from alo_operator.errors import AlreadyExists, ApiError, ApiUnreachable, BadRequest, Conflict, Forbidden, NotFound
 
 logger = logging.getLogger(__name__)
 
@@ -48,21 +48,23 @@ class Applier:
 
     async def apply(self, operation: OperationView, steps: Sequence[Step]) -> None:
         """Do `steps` in order. Where one meets a newer state, that state is read and the rest is for the next plan."""
+        decided_on = operation.resource_version
         for step in steps:
             current = self._records.operation(operation.uid)
             try:
                 if isinstance(step, PostEvent):
                     await self._post_event(operation, step)
-                elif current is None:
-                    return
+                elif current is None or current.resource_version != decided_on:
+                    return  # a watch told of a newer state meanwhile, so what follows may not be due any more
                 elif isinstance(step, WriteStatus):
-                    await self._write_status(current, step)
+                    decided_on = await self._write_status(current, step)
                 elif isinstance(step, AddFinalizer):
-                    await self._put_finalizers(current, (*current.finalizers, FINALIZER))
+                    decided_on = await self._put_finalizers(current, (*current.finalizers, FINALIZER))
                     notes = replace(self._records.notes(current.uid), finalizer_added=True)
                     self._records.note(current.uid, notes)
                 elif isinstance(step, RemoveFinalizer):
-                    await self._put_finalizers(current, tuple(f for f in current.finalizers if f != FINALIZER))
+                    kept = tuple(f for f in current.finalizers if f != FINALIZER)
+                    decided_on = await self._put_finalizers(current, kept)
                 elif isinstance(step, CreateJob):
                     await self._create_job(current, step)
                 elif isinstance(step, WatchPods):
@@ -75,7 +77,7 @@ class Applier:
                 await self._read_again(operation, step.name if isinstance(step, DeleteJob | PatchJob) else None)
                 return
 
-    async def _write_status(self, operation: OperationView, step: WriteStatus) -> None:
+    async def _write_status(self, operation: OperationView, step: WriteStatus) -> int:
         patch = [
             # Decided on this version: any other is answered with a conflict.
             {"op": "replace", "path": "/metadata/resourceVersion", "value": str(operation.resource_version)},
@@ -84,8 +86,9 @@ class Applier:
         path = f"{paths.operation(operation.namespace, operation.name)}/status"
         body = await self._writer.write("PATCH", path, params=_MANAGER, body=patch, content_type=JSON_PATCH)
         self._records.operation_seen(body)
+        return int(body["metadata"]["resourceVersion"])
 
-    async def _put_finalizers(self, operation: OperationView, finalizers: tuple[str, ...]) -> None:
+    async def _put_finalizers(self, operation: OperationView, finalizers: tuple[str, ...]) -> int:
         patch = {"metadata": {"resourceVersion": str(operation.resource_version), "finalizers": list(finalizers)}}
         path = paths.operation(operation.namespace, operation.name)
         body = await self._writer.write("PATCH", path, params=_MANAGER, body=patch, content_type=MERGE_PATCH)
@@ -93,6 +96,7 @@ class Applier:
             self._records.operation_gone(operation.uid)
         else:
             self._records.operation_seen(body)
+        return int(body["metadata"]["resourceVersion"])
 
     async def _create_job(self, operation: OperationView, step: CreateJob) -> None:
         namespace, name = operation.namespace, step.manifest["metadata"]["name"]
@@ -170,7 +174,7 @@ class Applier:
         }
         try:
             await self._writer.write("POST", paths.events(operation.namespace), params=_MANAGER, body=body)
-        except ApiError as error:
+        except (ApiError, ApiUnreachable) as error:
             # An Event is a courtesy; the record is in status already, and a terminating namespace takes none.
             logger.debug("Event not posted: %s", error)
 

@@ -8,19 +8,19 @@ from typing import Any, Final
 
 from alo_operator.effects import clock
 from alo_operator.effects.cluster import JSON, REQUEST_TIMEOUT, Body, Cluster
-from alo_operator.errors import NotLeader, ServerBusy
+from alo_operator.errors import ApiUnreachable, NotLeader, ServerBusy
 
 RATE: Final = 500.0  # writes per second at rest
 LOWEST_RATE: Final = 5.0
 BURST: Final = 200.0
-RECOVERY: Final = 20.0  # writes per second won back with each second without a 429
+RECOVERY: Final = 20.0  # writes per second won back with each second
 
 
 class Writer:
     """Writes to one API server.
 
     `fence` gives the seconds for which the Lease is still surely ours (0 or less: not ours). Writes are paced by a
-    token bucket whose rate halves with every 429 and recovers by and by.
+    token bucket whose rate halves with every refusal for load and every missing answer, and recovers by and by.
 
     Every method raises NotLeader where the Lease is not ours, ApiError and ApiUnreachable as `Cluster` does.
     """
@@ -56,9 +56,16 @@ class Writer:
             )
         except ServerBusy as error:
             if error.status == 429:
-                self._rate = max(LOWEST_RATE, self._rate / 2)
                 self._closed_until = clock.monotonic() + (error.retry_after or 1.0)
+            self._slow_down()
             raise
+        except ApiUnreachable:
+            self._slow_down()
+            raise
+
+    def _slow_down(self) -> None:
+        self._rate = max(LOWEST_RATE, self._rate / 2)
+        self._tokens = min(self._tokens, 1.0)
 
     async def _turn(self) -> None:
         while True:

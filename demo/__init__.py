@@ -1,0 +1,1 @@
+"""The operator at work, shown on the test cluster: `make demo`."""

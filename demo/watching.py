@@ -1,0 +1,98 @@
+"""What becomes of operations, as the API server tells it: a watch in the background that misses no state."""
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from demo.programs import DemoError, Kubectl
+from demo.screen import Row, Screen, Table
+
+Object = dict[str, Any]
+TURN = 0.2  # seconds between two looks at what the watch has brought
+
+
+class Watch:
+    """The operations of the namespace: `now` holds them, `gone` the last state of those that were deleted."""
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        self.now: dict[str, Object] = {}
+        self.gone: dict[str, Object] = {}
+        self._process = subprocess.Popen(
+            kubectl.command("get", "asyncoperations", "--watch", "--output-watch-events", "-o", "json"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def stop(self) -> None:
+        """End the watch."""
+        self._process.terminate()
+        self._process.wait()
+
+    def follow(self, screen: Screen, name: str, until: Callable[[Object], bool], seconds: float = 120) -> Object:
+        """Show the operation as it changes; return it once `until` holds. Raises DemoError after `seconds`."""
+        table, began = Table(screen), time.monotonic()
+        while True:
+            passed = time.monotonic() - began
+            found = self.now.get(name)
+            if found:
+                table.show([row_of(found, passed)])
+                if until(found):
+                    return found
+            if passed > seconds:
+                raise DemoError(
+                    f"{name} has not come so far within {seconds:g} s: {json.dumps(status_of(found or {}))}"
+                )
+            self._pause()
+
+    def await_gone(self, name: str, seconds: float = 60) -> Object:
+        """Return the last state of a deleted operation. Raises DemoError if it is not gone after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while name not in self.gone:
+            if time.monotonic() > deadline:
+                raise DemoError(f"{name} is still there after {seconds:g} s")
+            self._pause()
+        return self.gone[name]
+
+    def _pause(self) -> None:
+        if self._process.poll() is not None:
+            raise DemoError("kubectl get --watch has ended: is the API server still there?")
+        time.sleep(TURN)
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:  # one event a line
+            event = json.loads(line)
+            found, name = event["object"], event["object"]["metadata"]["name"]
+            if event["type"] == "DELETED":
+                self.now.pop(name, None)
+                self.gone[name] = found
+            else:
+                self.now[name] = found
+
+
+def status_of(operation: Object) -> Object:
+    return dict(operation.get("status") or {})
+
+
+def row_of(operation: Object, seconds: float) -> Row:
+    status = status_of(operation)
+    reasons = {one["type"]: one["reason"] for one in status.get("conditions", ())}
+    reason = reasons.get("Succeeded", "")
+    phase = str(status.get("phase", ""))
+    return Row(
+        seconds=seconds,
+        name=operation["metadata"]["name"],
+        phase=phase,
+        progress=status.get("progress", {}).get("summary", ""),
+        reason="" if reason == phase else reason,
+    )
+
+
+def settled(operation: Object) -> bool:
+    return status_of(operation).get("promise") in ("Fulfilled", "Rejected")
