@@ -60,7 +60,6 @@ class Reason(StrEnum):
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     # cancelled and timed out
     CANCELLED = "Cancelled"
-    DELETED = "Deleted"
     SCHEDULE_TO_START_TIMEOUT = "ScheduleToStartTimeout"
     POD_ABANDONED = "PodAbandoned"
 
