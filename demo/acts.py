@@ -130,21 +130,22 @@ class Acts:
             "Goldbach's conjecture is checked in eight slices, two at a time. After the second slice the operator is "
             "killed (kill -9) and started again: the promise is in the cluster, not in the operator's memory.",
         )
+        began = time.monotonic()
         if self.quick:
             manifest = (ROOT / OPERATIONS / "goldbach.yaml").read_text()
             self.kubectl.shown(
                 *("apply", "-f", "-"),
-                feed=manifest.replace("upTo: 12000000", f"upTo: {QUICK_UP_TO}"),
+                feed=manifest.replace("upTo: 16000000", f"upTo: {QUICK_UP_TO}"),
                 before=f"sed 's/upTo: .*/upTo: {QUICK_UP_TO}/' {OPERATIONS}/goldbach.yaml | ",
             )
         else:
             self.apply("goldbach")
-        self.watch.follow(self.screen, "goldbach", lambda found: done(found) >= 2 or settled(found))
+        self.watch.follow(self.screen, "goldbach", lambda found: done(found) >= 2 or settled(found), began=began)
         before = self.jobs("goldbach")
         self.screen.write(f"  kill -9 {self.stage.operator.pid}, and start it again")
         took = self.stage.restart_operator()
         self.screen.write(f"  the new operator (process {self.stage.operator.pid}) was ready after {took:.1f} s")
-        found = self.watch.follow(self.screen, "goldbach", settled)
+        found = self.watch.follow(self.screen, "goldbach", settled, began=began)
         self.expect(
             "all eight slices were checked",
             (status_of(found).get("phase"), done(found)) == ("Succeeded", 8),

@@ -34,9 +34,21 @@ class Watch:
         self._process.terminate()
         self._process.wait()
 
-    def follow(self, screen: Screen, name: str, until: Callable[[Object], bool], seconds: float = 120) -> Object:
-        """Show the operation as it changes; return it once `until` holds. Raises DemoError after `seconds`."""
-        table, began = Table(screen), time.monotonic()
+    def follow(
+        self,
+        screen: Screen,
+        name: str,
+        until: Callable[[Object], bool],
+        *,
+        began: float | None = None,
+        seconds: float = 180,
+    ) -> Object:
+        """Show the operation as it changes; return it once `until` holds. Raises DemoError after `seconds`.
+
+        `began` is the moment (monotonic) that the shown seconds count from; default: now.
+        """
+        table = Table(screen)
+        began = time.monotonic() if began is None else began
         while True:
             passed = time.monotonic() - began
             found = self.now.get(name)

@@ -26,7 +26,7 @@ def module_stage(
     _used_namespaces.append(name)
     operators = Operators(operator_kubeconfig, name, tmp_path_factory.mktemp(name))
     try:
-        operators.start(arguments=["--log-level", "debug"])
+        operators.start()
         yield Stage(api, name, cluster_kubectl.inside(name), operators)
         operators.end()
     finally:

@@ -18,9 +18,9 @@ def result_job(script: str, **job_spec: Any) -> Object:
     return shell_job(f'{{ {script}\n}} > "$ALO_RESULT_FILE"', **job_spec)
 
 
-def endless_job(on_stop: str = "exit 143", *, grace_seconds: int = 10) -> Object:
+def endless_job(on_stop: str = "exit 143", *, grace_seconds: int = 10, **job_spec: Any) -> Object:
     """Return a Job that says `up`, then runs until it is told to stop, and then runs `on_stop` (shell)."""
-    return shell_job(f"trap '{on_stop}' TERM; echo up; sleep 1000 & wait $!", grace_seconds=grace_seconds)
+    return shell_job(f"trap '{on_stop}' TERM; echo up; sleep 1000 & wait $!", grace_seconds=grace_seconds, **job_spec)
 
 
 def deaf_job(*, grace_seconds: int) -> Object:

@@ -63,7 +63,6 @@ class Reason(StrEnum):
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     # cancelled and timed out
     CANCELLED = "Cancelled"
-    DELETED = "Deleted"
     SCHEDULE_TO_START_TIMEOUT = "ScheduleToStartTimeout"
     START_TO_CLOSE_TIMEOUT = "StartToCloseTimeout"
     SCHEDULE_TO_CLOSE_TIMEOUT = "ScheduleToCloseTimeout"

@@ -14,11 +14,14 @@ from alo_operator.errors import ConfigurationError
 logger = logging.getLogger(__name__)
 
 EXIT_CONFIGURATION = 3
+# The API server takes JSON of up to 10,000 levels; Python's own limit would let one such object end every watch.
+JSON_DEPTH = 20_000
 
 
 def main() -> None:
     """Run the operator. Exit status: 0 after a signal, 2 for a bad command line, 3 for what a person has to fix."""
     options = parse()
+    sys.setrecursionlimit(JSON_DEPTH)
     logs.configure(options.log_format, options.log_level)
     try:
         asyncio.run(App(options).run())

@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
+from alo_operator.api.conditions import ConditionType
 from alo_operator.controller import metrics
 from alo_operator.controller.cache import Cache
 from alo_operator.controller.workqueue import WorkQueue
@@ -132,13 +133,11 @@ class Pool:
             after = self._tools.cache.operation(operation.uid)
             if after is not None and after.status.phase is not step.status.phase:
                 continue  # the write met a newer state; nothing has changed yet
-            phase = step.status.phase
-            reason = step.status.failure.reason if step.status.failure else ""
-            logger.info(
-                "operation is %s", phase, extra={**self._whose_name(observed), "phase": phase, "reason": reason}
-            )
+            phase, reason = step.status.phase, _reason(step)
+            extra = {**self._whose_name(observed), **({"reason": reason} if reason else {})}
+            logger.info("operation is %s", phase, extra=extra)
             if step.status.completion_time:
-                metrics.SETTLED.labels(phase=phase, reason=reason or phase).inc()
+                metrics.SETTLED.labels(phase=phase, reason=reason).inc()
 
     def _try_again(self, uid: str, error: AloError) -> None:
         delay = self._tools.queue.retry(uid)
@@ -153,3 +152,9 @@ class Pool:
     def _whose_name(self, observed: Observed) -> dict[str, str]:
         operation = observed.operation
         return {"operation": f"{operation.namespace}/{operation.name}", "uid": operation.uid}
+
+
+def _reason(step: WriteStatus) -> str:
+    """Why the operation stands there, in the word of its table column."""
+    found = (condition.reason for condition in step.status.conditions if condition.type == ConditionType.SUCCEEDED)
+    return next(found, "")

@@ -16,12 +16,17 @@ _SAFE_INTEGER: Final = 2**53
 def spec_digest(raw_spec: Json) -> str | None:
     """`v1:sha256:<hex>` over the canonical JSON (RFC 8785) of the five fields that define the work, as stored.
 
-    None for what is nested beyond MAX_DEPTH, which can never run.
+    None for what has no canonical form (nested beyond MAX_DEPTH, beyond any double, half a character): none of it can
+    run.
     """
     if too_deep(raw_spec):
         return None
-    defining = {key: _as_doubles(raw_spec[key]) for key in DEFINING_FIELDS if key in raw_spec}
-    return "v1:sha256:" + hashlib.sha256(rfc8785.dumps(defining)).hexdigest()
+    try:
+        defining = {key: _as_doubles(raw_spec[key]) for key in DEFINING_FIELDS if key in raw_spec}
+        canonical = rfc8785.dumps(defining)
+    except (rfc8785.CanonicalizationError, OverflowError):
+        return None
+    return "v1:sha256:" + hashlib.sha256(canonical).hexdigest()
 
 
 def short_hash(text: str, length: int = 10) -> str:

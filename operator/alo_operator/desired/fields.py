@@ -13,6 +13,8 @@ Json = Mapping[str, Any]
 
 # Far beyond any sensible object, and far from where recursion ends.
 MAX_DEPTH: Final = 128
+# Go's zero time is in year 1; a time near the end of the calendar would overflow with any duration.
+_YEARS: Final = (1970, 9000)
 
 
 def section(body: object, *path: str) -> Json:
@@ -42,12 +44,13 @@ def number(body: object, *path: str) -> int:
 
 
 def moment(body: object, *path: str) -> datetime | None:
-    """The RFC 3339 time at `path` in UTC, or None."""
+    """The RFC 3339 time at `path` in UTC, or None; one with which no sum could be made counts as absent."""
     found = text(body, *path)
     try:
-        return datetime.fromisoformat(found).astimezone(UTC) if found else None
-    except ValueError:
+        read = datetime.fromisoformat(found).astimezone(UTC) if found else None
+    except (ValueError, OverflowError):
         return None
+    return read if read and _YEARS[0] <= read.year < _YEARS[1] else None
 
 
 def too_deep(value: object, limit: int = MAX_DEPTH) -> bool:

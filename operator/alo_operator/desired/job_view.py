@@ -11,6 +11,7 @@ from alo_operator.api.names import LABEL_OPERATION_UID
 from alo_operator.desired.fields import entries, moment, number, section, text
 
 DEFAULT_GRACE_SECONDS = 30  # Kubernetes' own default of terminationGracePeriodSeconds
+LONGEST_GRACE_SECONDS = 10 * 365 * 86_400  # the field takes any int64, with which no deadline could be reckoned
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class JobView:
             indexed=spec.get("completionMode") == "Indexed",
             suspended=spec.get("suspend") is True,
             active_deadline=number(spec, "activeDeadlineSeconds") or None,
-            grace_seconds=grace if isinstance(grace, int) else DEFAULT_GRACE_SECONDS,
+            grace_seconds=min(max(grace, 0), LONGEST_GRACE_SECONDS) if type(grace) is int else DEFAULT_GRACE_SECONDS,
             active=number(status, "active"),
             ready=number(status, "ready"),
             succeeded=number(status, "succeeded"),

@@ -121,7 +121,7 @@ def failed(job: JobView, end: JobEnd, pods: tuple[PodView, ...]) -> Outcome:
     return Outcome(
         Phase.FAILED,
         reason,
-        message,
+        _in_one_line(message),
         failure=failure,
         attempts=_attempts(job, pod, worker),
         started=_earliest(pods) or job.start_time,
@@ -227,6 +227,13 @@ def _last_failed(pods: tuple[PodView, ...]) -> PodView | None:
 def _finish_key(pod: PodView) -> tuple[str, str]:
     ends = [c.end.finished.isoformat() for c in pod.containers if c.end and c.end.finished]
     return max(ends, default=""), pod.created.isoformat() if pod.created else ""
+
+
+def _in_one_line(message: str) -> str:
+    """`message` for a table or an Event: of a text of several lines its beginning and the last line, which says why."""
+    first, *rest = message.splitlines() or [""]
+    head, colon, _ = first.partition(": ")
+    return f"{head}: {rest[-1].strip()}" if rest and colon else first
 
 
 def _culprit(pod: PodView) -> ContainerView | None:

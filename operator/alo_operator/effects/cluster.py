@@ -177,7 +177,7 @@ class Cluster:
 def _parse(text: bytes) -> Body:
     try:
         answer = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = {"message": text[:500].decode(errors="replace")}
     return answer if isinstance(answer, dict) else {"items": answer}
 

@@ -1,0 +1,157 @@
+"""Operations that cannot run as they are written: each is refused or rejected clearly, and harms no other."""
+
+import pytest
+
+from alo_operator.desired.unsupported import NOT_SUPPORTED
+from tests.cluster.providers import Capability
+from tests.support.operations import operation, shell_job
+from tests.support.waiting import wait_for
+from tests.support.workers import image_job, pod_spec
+
+pytestmark = pytest.mark.needs(Capability.REAL_KUBELET, Capability.LOAD_IMAGE)
+
+CALLBACK = {"name": "billing", "url": "https://billing.example/alo", "format": "CloudEvents"}
+UNBUILT = {  # each field that may not be built yet -> an operation that uses it
+    "spec.templateRef": operation("unbuilt-template", template="resize-image"),
+    "spec.timeouts.startToClose": operation(
+        "unbuilt-start-to-close", job=shell_job(""), timeouts={"startToClose": "1h"}
+    ),
+    "spec.timeouts.scheduleToClose": operation("unbuilt-close", job=shell_job(""), timeouts={"scheduleToClose": "1h"}),
+    "spec.callbacks": operation("unbuilt-callbacks", job=shell_job(""), callbacks=[CALLBACK]),
+    "spec.suspend": operation("unbuilt-suspend", job=shell_job(""), suspend=True),
+    "spec.cancel": operation("unbuilt-cancel", job=shell_job(""), cancel={}),
+    "spec.readyWhen": operation("unbuilt-ready-when", job=shell_job(""), readyWhen="Started"),
+    "spec.retention": operation("unbuilt-retention", job=shell_job(""), retention={"job": "1h"}),
+}
+
+
+def altered(change, **job_spec):
+    job = shell_job("exit 0", **job_spec)
+    change(job)
+    return job
+
+
+def without_containers(job):
+    pod_spec(job)["containers"] = []
+
+
+def on_failure(job):
+    pod_spec(job)["restartPolicy"] = "OnFailure"
+
+
+def misspelt_in_the_pod(job):
+    pod_spec(job)["containers"][0]["comand"] = ["true"]
+
+
+REFUSED_JOBS = {  # name -> the Job, and words that the failure must contain
+    "no-containers": (
+        altered(without_containers),
+        ["spec.job.spec.template.spec.containers", "at least one container"],
+    ),
+    "misspelt": (altered(lambda job: job["spec"].update(backofLimit=1)), ["backofLimit"]),
+    "misspelt-deep": (altered(misspelt_in_the_pod), ["comand"]),
+    "wrong-type": ({"spec": {"template": "busybox"}}, ["spec.job.spec.template", "not an object"]),
+    "wrong-number": (altered(lambda job: job["spec"].update(completions="many")), ["completions"]),
+    "no-template": ({"spec": {"backoffLimit": 1}}, ["spec.job.spec.template", "missing"]),
+    "on-failure": (altered(on_failure), ["restartPolicy", "OnFailure", "use Never"]),
+    "own-selector": (altered(lambda job: job["spec"].update(selector={"matchLabels": {"a": "b"}})), ["selector"]),
+    "negative": (altered(lambda job: job["spec"].update(backoffLimit=-1)), ["backoffLimit"]),
+}
+
+
+@pytest.fixture(scope="module")
+def stage(module_stage):
+    module_stage.create(
+        *[operation(name, job=job) for name, (job, _) in REFUSED_JOBS.items()],
+        *[UNBUILT[path] for path in NOT_SUPPORTED],
+        operation("bad-image-name", job=image_job("UPPER CASE!!")),
+        operation("too-much-input", job=shell_job("exit 0"), input={"text": "x" * 64 * 1024}),
+    )
+    return module_stage
+
+
+@pytest.mark.parametrize("name", REFUSED_JOBS)
+def test_a_job_that_cannot_be_is_rejected_in_words(stage, name):
+    """The promise is rejected as InvalidJob at once, names the place, and no Job is left."""
+    status = stage.settled(name)
+    failure = status["failure"]
+
+    assert (status["phase"], failure["type"], failure["reason"]) == ("Failed", "InvalidRequest", "InvalidJob")
+    assert not failure["retryable"]
+    for words in REFUSED_JOBS[name][1]:
+        assert words in failure["message"]
+    assert stage.jobs(name) == []
+
+
+def test_an_image_name_that_cannot_be_is_rejected(stage):
+    """The kubelet says that it never can be pulled; the promise is rejected and the pod goes."""
+    status = stage.settled("bad-image-name")
+
+    assert (status["phase"], status["failure"]["reason"]) == ("Failed", "InvalidImageName")
+    assert "UPPER CASE!!" in status["failure"]["message"]
+    wait_for(lambda: not stage.pods("bad-image-name"), 30, "the pod is gone")
+
+
+def test_an_input_above_64_kilobytes_is_rejected_with_the_sizes(stage):
+    """The input never reaches a pod; the failure says how large it is, may be, and where large data belongs."""
+    status = stage.settled("too-much-input")
+
+    assert (status["phase"], status["failure"]["reason"]) == ("Failed", "InputTooLarge")
+    assert "65547 bytes" in status["failure"]["message"]
+    assert "65536" in status["failure"]["message"]
+    assert stage.jobs("too-much-input") == []
+
+
+def test_a_field_that_is_not_built_is_refused_by_name(stage):
+    """An operation that asks for what this version cannot do waits with Accepted=False and makes no Job."""
+    assert NOT_SUPPORTED, "everything is built: delete this test"
+    for path in NOT_SUPPORTED:
+        name = UNBUILT[path]["metadata"]["name"]
+        accepted = stage.has_condition(name, "Accepted", "False", "NotSupported")
+
+        assert path in accepted["message"]
+        assert stage.status(name)["promise"] == "Pending"
+        assert stage.jobs(name) == []
+
+
+def test_a_refused_operation_can_be_mended_or_deleted(stage):
+    """Taking the unbuilt field out starts the work; deleting takes no time."""
+    if "spec.suspend" in NOT_SUPPORTED:
+        stage.has_condition("unbuilt-suspend", "Accepted", "False", "NotSupported")
+    stage.kubectl("patch", "aop", "unbuilt-suspend", "--type=merge", "--patch", '{"spec":{"suspend":false}}')
+    stage.kubectl("delete", "aop", "unbuilt-template", "--timeout=10s")
+
+    assert stage.settled("unbuilt-suspend")["phase"] == "Succeeded"
+
+
+def test_a_name_of_64_characters_is_refused_at_admission(stage):
+    """A name that could be no label is refused before anything happens."""
+    refused = stage.kubectl.apply(operation("n" * 64, job=shell_job("exit 0")), check=False)
+
+    assert refused.code == 1
+    assert "at most 63 characters" in refused.stderr
+
+
+def test_a_name_of_63_characters_runs(stage):
+    """The longest name still fits everywhere."""
+    stage.create(operation("n" * 63, job=shell_job("exit 0")))
+
+    assert stage.settled("n" * 63)["phase"] == "Succeeded"
+
+
+def test_a_settled_status_cannot_be_written_by_hand(stage):
+    """Not even the administrator can change an answer: the API server refuses."""
+    stage.settled("misspelt")
+
+    for change in ('{"status":{"phase":"Succeeded","promise":"Fulfilled"}}', '{"status":null}'):
+        command = ("patch", "aop", "misspelt", "--subresource=status", "--type=merge", "--patch", change)
+        assert "settled" in stage.kubectl(*command, check=False).stderr
+
+    assert stage.status("misspelt")["phase"] == "Failed"
+
+
+def test_healthy_work_beside_all_this_succeeds_promptly(stage):
+    """An operation created after all the rubbish is not held up by it."""
+    stage.create(operation("healthy", job=shell_job("printf 1 > $ALO_RESULT_FILE")))
+
+    assert stage.settled("healthy", timeout=30)["result"]["value"] == 1
