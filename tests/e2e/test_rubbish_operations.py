@@ -154,4 +154,4 @@ def test_healthy_work_beside_all_this_succeeds_promptly(stage):
     """An operation created after all the rubbish is not held up by it."""
     stage.create(operation("healthy", job=shell_job("printf 1 > $ALO_RESULT_FILE")))
 
-    assert stage.settled("healthy", timeout=30)["result"]["value"] == 1
+    assert stage.settled("healthy", timeout=60)["result"]["value"] == 1
