@@ -32,7 +32,7 @@ cluster: $(DEV) ## start the test cluster (or find it running); writes and print
 cluster-down: $(DEV) ## stop the test cluster and remove what it left on this machine
 	@$(BIN)/python -m tests.cluster down
 
-operator: setup ## run the operator here, against $$KUBECONFIG or the test cluster
+operator: setup ## run the operator here, against the test cluster (or the one ALO_TEST_KUBECONFIG names)
 	@$(BIN)/python -m scripts.run_operator
 
 demo: setup ## show the operator at work on the test cluster
@@ -62,7 +62,7 @@ test-full: verify ## `test` and the long tests marked full
 bench: ## measurements (not built yet)
 	@echo "bench: not built yet" >&2; exit 2
 
-generate: $(DEV) ## write what is made from the models: crds/
+generate: $(DEV) ## write what is made from the models: crds/ and docs/api.md
 	@$(BIN)/python scripts/generate.py
 
 verify: setup lint ## generated files are fresh, style, types, layers

@@ -11,7 +11,7 @@ from demo.programs import ROOT, DemoError, Kubectl, Operator
 from demo.screen import Screen
 from demo.watching import Watch
 from tests.cluster.errors import ClusterError
-from tests.cluster.providers import DEFAULT_NAME, Capability, Cluster, Options, choose
+from tests.cluster.providers import Capability, Cluster, Options, choose, wanted_name
 
 SYSTEM_NAMESPACE = "alo-system"
 SERVICE_ACCOUNT = "alo-operator"
@@ -23,7 +23,7 @@ class Stage:
 
     def __init__(self, screen: Screen, namespace: str, *, keep: bool) -> None:
         self.screen, self.namespace, self.keep = screen, namespace, keep
-        self.name = os.environ.get("ALO_CLUSTER_NAME") or DEFAULT_NAME
+        self.name = wanted_name()
         self.kubectl: Kubectl
         self.operator: Operator
         self.watch: Watch

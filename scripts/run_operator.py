@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from tests.cluster.errors import ClusterError
-from tests.cluster.providers import Options, choose
+from tests.cluster.providers import Options, choose, wanted_name
 from tests.support import installed
 from tests.support.api import Api
 from tests.support.kubectl import Kubectl, KubectlFailed
@@ -23,7 +23,7 @@ HTTP_ADDRESS = "127.0.0.1:8080"
 def main() -> int:
     """Install what it needs and run it; the exit status is the operator's, 2 where it cannot be started."""
     try:
-        cluster = choose().up(Options())
+        cluster = choose().up(Options(name=wanted_name()))
         api = Api(cluster.kubeconfig)
         kubectl = Kubectl(cluster.kubectl, cluster.kubeconfig)
         print("operator: applying CRDs and RBAC", flush=True)

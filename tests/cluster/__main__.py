@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tests.cluster import binaries, images, selfcheck
 from tests.cluster.errors import ClusterError
 from tests.cluster.progress import say
-from tests.cluster.providers import DEFAULT_NAME, Cluster, Options, choose
+from tests.cluster.providers import NAME_VARIABLE, Cluster, Options, choose, wanted_name
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,8 +32,9 @@ def parser() -> argparse.ArgumentParser:
     for name, text in more.items():
         commands.add_parser(name, help=text)
     for name in ("up", *more):
-        default = "selfcheck" if name == "selfcheck" else DEFAULT_NAME
-        commands.choices[name].add_argument("--name", default=default, help=f"default {default}")
+        default = "selfcheck" if name == "selfcheck" else wanted_name()
+        source = "" if name == "selfcheck" else f", from ${NAME_VARIABLE} where that is set"
+        commands.choices[name].add_argument("--name", default=default, help=f"default {default}{source}")
     commands.add_parser("build", help="build the cluster's programs from source, or find them in the cache")
     commands.add_parser("images", help="make the container images, or find them in the cache; prints their paths")
     return top

@@ -14,6 +14,7 @@ from tests.cluster.errors import ClusterError
 ROOT = Path(__file__).resolve().parents[2]
 KUBECONFIG_VARIABLE = "ALO_TEST_KUBECONFIG"
 DEFAULT_NAME = "alo"
+NAME_VARIABLE = "ALO_CLUSTER_NAME"  # two runs at once on one machine take clusters of different names
 TOKEN_LIFETIME = "24h"
 
 
@@ -106,6 +107,11 @@ class Provider(Protocol):
 
     def down(self, name: str = DEFAULT_NAME) -> None:
         """Stop the cluster and take away what it left. Fine if there is none."""
+
+
+def wanted_name() -> str:
+    """Return the name of the cluster to find or start."""
+    return os.environ.get(NAME_VARIABLE) or DEFAULT_NAME
 
 
 def choose() -> Provider:

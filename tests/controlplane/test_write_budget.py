@@ -75,7 +75,7 @@ def test_waiting_costs_one_write_for_each_changed_reason(api, cluster, namespace
     assert (started["status"], started["reason"]) == ("False", "QuotaExceeded")
 
     api.delete("resourcequotas", "full", namespace)
-    wait_for(lambda: pending(api, namespace) == 0, timeout=60, describe="it runs once the quota is gone")
+    wait_for(lambda: not pending(api, namespace), timeout=60, describe="it runs once the quota is gone")
     settle(api, namespace, [Work("waits")])
     assert histories(audit, ["waits"], namespace)["waits"].kinds() in (
         [Deed.FINALIZER, Deed.SAID, *SHORT[1:]],

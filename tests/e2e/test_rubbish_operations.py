@@ -1,5 +1,7 @@
 """Operations that cannot run as they are written: each is refused or rejected clearly, and harms no other."""
 
+import json
+
 import pytest
 
 from alo_operator.desired.unsupported import NOT_SUPPORTED
@@ -124,6 +126,22 @@ def test_a_refused_operation_can_be_mended_or_deleted(stage):
     assert stage.settled("unbuilt-suspend")["phase"] == "Succeeded"
 
 
+def test_an_input_of_five_thousand_levels_blinds_no_operator(stage):
+    """Deep JSON is rejected alone, and an operator that finds it in its first list still does all other work."""
+    manifest = json.dumps(operation("abyss", job=shell_job("exit 0"), input={"deep": "DEEP"}))
+    # As text: Python's own JSON gives up long before.
+    stage.kubectl("create", "-f", "-", input=manifest.replace('"DEEP"', "[" * 5000 + "]" * 5000))
+    try:
+        failed = "--for=jsonpath={.status.failure.reason}=InputTooLarge"
+        stage.kubectl("wait", failed, "aop/abyss", "--timeout=60s", timeout=90)
+        (replica,) = stage.operators.started
+        replica.restart()
+        stage.create(operation("beside-the-abyss", job=shell_job("exit 0")))
+        assert stage.settled("beside-the-abyss")["phase"] == "Succeeded"
+    finally:
+        stage.kubectl("delete", "aop", "abyss", "--timeout=10s")
+
+
 def test_a_name_of_64_characters_is_refused_at_admission(stage):
     """A name that could be no label is refused before anything happens."""
     refused = stage.kubectl.apply(operation("n" * 64, job=shell_job("exit 0")), check=False)
@@ -154,4 +172,4 @@ def test_healthy_work_beside_all_this_succeeds_promptly(stage):
     """An operation created after all the rubbish is not held up by it."""
     stage.create(operation("healthy", job=shell_job("printf 1 > $ALO_RESULT_FILE")))
 
-    assert stage.settled("healthy", timeout=30)["result"]["value"] == 1
+    assert stage.settled("healthy", timeout=60)["result"]["value"] == 1

@@ -19,7 +19,7 @@ def greedy_job():
 
 
 def lucky_job():
-    job = shell_job('echo "attempt ends with $VERDICT"; exit $VERDICT', backoffLimit=3)
+    job = shell_job('echo "attempt ends with $VERDICT"; exit $VERDICT', backoffLimit=6)
     source = {"configMapKeyRef": {"name": SETTINGS, "key": "verdict"}}
     pod_spec(job)["containers"][0]["env"] = [{"name": "VERDICT", "valueFrom": source}]
     return job
@@ -56,6 +56,22 @@ def stage(module_stage):
     module_stage.since = module_stage.now()
     module_stage.create(*OPERATIONS)
     return module_stage
+
+
+def test_retries_are_the_jobs_own_and_are_counted(stage):
+    """An operation that fails twice within its backoffLimit and then succeeds is fulfilled, at the third attempt."""
+
+    def failures():
+        return stage.job("lucky")["status"].get("failed", 0)
+
+    wait_for(lambda: failures() >= 2, 90, "two attempts have failed", interval=0.5)
+    assert stage.status("lucky")["promise"] == "Pending"
+    stage.api.patch("configmaps", SETTINGS, {"data": {"verdict": "0"}}, stage.namespace)
+    status = stage.settled("lucky")
+
+    # On a machine that was busy just then, a third failure may have come before the change.
+    assert (status["phase"], status["attempts"]["count"]) == ("Succeeded", failures() + 1)
+    assert status["attempts"]["last"]["exitCode"] == 0
 
 
 def test_a_failure_shows_exit_code_log_tail_and_causes(stage):
@@ -121,18 +137,3 @@ def test_many_completions_show_progress_and_give_no_value(stage):
     assert (status["phase"], status["progress"]["summary"], status["progress"]["percent"]) == ("Succeeded", "4/4", 100)
     assert "result" not in status
     assert {"1/4", "2/4", "3/4"} & set(summaries), summaries
-
-
-def test_retries_are_the_jobs_own_and_are_counted(stage):
-    """An operation that fails twice within its backoffLimit and then succeeds is fulfilled, at the third attempt."""
-
-    def failed_twice():
-        return stage.job("lucky")["status"].get("failed") == 2
-
-    wait_for(failed_twice, 90, "two attempts have failed", interval=0.5)
-    assert stage.status("lucky")["promise"] == "Pending"
-    stage.api.patch("configmaps", SETTINGS, {"data": {"verdict": "0"}}, stage.namespace)
-    status = stage.settled("lucky")
-
-    assert (status["phase"], status["attempts"]["count"]) == ("Succeeded", 3)
-    assert status["attempts"]["last"]["exitCode"] == 0

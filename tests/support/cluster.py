@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from tests.cluster.errors import ClusterError
 from tests.cluster.progress import say
-from tests.cluster.providers import DEFAULT_NAME, Capability, Cluster, Options, Provider, choose
+from tests.cluster.providers import Capability, Cluster, Options, Provider, choose, wanted_name
 
 KEEP_VARIABLE = "ALO_KEEP_CLUSTER"
-NAME_VARIABLE = "ALO_CLUSTER_NAME"  # two runs at once on one machine take clusters of different names
 
 
 @dataclass
@@ -44,18 +43,13 @@ def what_is_missing(needed: Iterable[Capability] = ()) -> str | None:
     return f"the {chosen.name} cluster has no {' and no '.join(lacking)}" if lacking else None
 
 
-def name() -> str:
-    """Return the name of the cluster to find or start."""
-    return os.environ.get(NAME_VARIABLE) or DEFAULT_NAME
-
-
 def start() -> None:
     """Start the cluster, or find it running; what goes wrong is kept for `running` to raise."""
     if _state.cluster is not None or what_is_missing() is not None:
         return
     try:
-        found = provider().find(name())
-        _state.cluster = found or provider().up(Options(name=name()))
+        found = provider().find(wanted_name())
+        _state.cluster = found or provider().up(Options(name=wanted_name()))
         _state.ours = found is None
     except ClusterError as error:
         _state.problem = str(error)
@@ -78,5 +72,5 @@ def leave_as_found() -> None:
     if os.environ.get(KEEP_VARIABLE) == "1":
         say(f"cluster {_state.cluster.name} stays up ({KEEP_VARIABLE}=1); `make cluster-down` stops it")
     else:
-        provider().down(name())
+        provider().down(wanted_name())
     _state.cluster, _state.ours = None, False

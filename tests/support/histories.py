@@ -31,6 +31,7 @@ class Window(StrEnum):
     AFTER_SETTLED = "after settled, before the finalizer's removal"
 
 
+CUT_OFF = 504
 WINDOWS = {
     (Deed.FINALIZER, Deed.JOB): Window.AFTER_FINALIZER,
     (Deed.JOB, Deed.SAID): Window.AFTER_JOB,
@@ -49,15 +50,19 @@ class Death:
 
 @dataclass
 class History:
-    """The writes for one operation. `deeds` has those that were accepted, each with the moment it was answered."""
+    """The writes for one operation. `deeds` has those that were accepted, each with the moment it was answered.
+
+    `cut_off` are those whose sender was gone before the answer: the API server logs a 504, whatever became of them.
+    """
 
     requests: list[Request] = field(default_factory=list)
     deeds: list[tuple[datetime, Deed]] = field(default_factory=list)
     refused: list[Request] = field(default_factory=list)
+    cut_off: list[Request] = field(default_factory=list)
 
     @property
     def jobs(self) -> int:
-        """How many Jobs were really made."""
+        """How many creations of a Job were accepted."""
         return sum(deed is Deed.JOB for _, deed in self.deeds)
 
     def kinds(self) -> list[Deed]:
@@ -65,6 +70,8 @@ class History:
 
     def window(self, death: Death) -> Window | None:
         """The gap in which this operation was at that death; None where it was in none, or cannot be told surely."""
+        if self.cut_off:
+            return None
         for (before, first), (after, second) in zip(self.deeds, self.deeds[1:], strict=False):
             if before <= death.dead and after >= death.successor:
                 return WINDOWS.get((first, second))
@@ -85,7 +92,8 @@ def histories(
     for write in writes:
         found[owner_of(write, found, ordered)].requests.append(write)
     for history in found.values():
-        history.refused = [request for request in history.requests if request.code >= 300]
+        history.cut_off = [request for request in history.requests if request.code == CUT_OFF]
+        history.refused = [request for request in history.requests if request.code >= 300 and request.code != CUT_OFF]
         accepted = [request for request in history.requests if request.code < 300]
         history.deeds = list(zip((moment(request.time) for request in accepted), deeds_of(accepted), strict=True))
     return found

@@ -80,9 +80,9 @@ def create(kubeconfig: Path, namespace: str, work: Sequence[Work]) -> None:
         list(pool.map(some, [work[index::CLIENTS] for index in range(CLIENTS)]))
 
 
-def pending(api: Api, namespace: str) -> int:
-    """How many operations have no answer yet."""
-    return len(api.list("asyncoperations", namespace, fieldSelector="status.promise=Pending"))
+def pending(api: Api, namespace: str) -> bool:
+    """Whether any operation has no answer yet."""
+    return bool(api.list("asyncoperations", namespace, fieldSelector="status.promise=Pending", limit="1"))
 
 
 def held(api: Api, namespace: str) -> int:
@@ -106,7 +106,7 @@ def settle(
 
     def rests() -> bool:
         while_waiting()
-        return pending(api, namespace) == 0 and held(api, namespace) == 0
+        return not pending(api, namespace) and held(api, namespace) == 0
 
     def problems() -> str:
         found = by_name(api.list("asyncoperations", namespace))
