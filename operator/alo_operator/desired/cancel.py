@@ -14,7 +14,7 @@ from typing import Final
 from alo_operator.api.conditions import CancelSource, ConditionType, FailureType, Reason
 from alo_operator.api.status import Cause
 from alo_operator.desired import record
-from alo_operator.desired.deadlines import next_deadline
+from alo_operator.desired.deadlines import next_deadline, too_late
 from alo_operator.desired.job_view import DEFAULT_GRACE_SECONDS, JobView
 from alo_operator.desired.observed import Observed, OperationView
 from alo_operator.desired.outcome import Outcome, rejected, with_last_words
@@ -25,11 +25,6 @@ from alo_operator.desired.waiting import Waiting
 
 # How long past its grace period a pod may still be there before its node is taken for dead.
 ABANDON_AFTER: Final = timedelta(seconds=60)
-_LATE: Final = {
-    Reason.SCHEDULE_TO_START_TIMEOUT: "the work did not start in time (timeouts.scheduleToStart)",
-    Reason.START_TO_CLOSE_TIMEOUT: "the work took longer than it may (timeouts.startToClose)",
-    Reason.SCHEDULE_TO_CLOSE_TIMEOUT: "the operation was not over in time (timeouts.scheduleToClose)",
-}
 PODS_RECHECK: Final = timedelta(seconds=1)
 
 
@@ -92,18 +87,25 @@ def ladder(observed: Observed, request: Request, now: datetime) -> Plan:
         return Plan(look=Look.PODS)
     if still_there(observed, now):
         return Plan(note, wake=now + PODS_RECHECK)
-    if observed.notes.listening and observed.notes.last_words is None:
+    unheard = observed.notes.listening and observed.notes.last_words is None
+    if unheard and now < _asked(observed.operation, now) + _grace(observed) + ABANDON_AFTER:
         return Plan(note, wake=now + PODS_RECHECK)  # the listener hears of the end a moment later than we do
     return settle(observed, _outcome(observed, request, observed.pods), now)
 
 
 def still_there(observed: Observed, now: datetime) -> bool:
     """Whether a pod of the work may still be running; one that outlived its grace period by a minute is given up."""
-    grace = timedelta(seconds=observed.job.grace_seconds if observed.job else DEFAULT_GRACE_SECONDS)
-    operation = observed.operation
+    due = _asked(observed.operation, now) + _grace(observed)
+    return any(now < (pod.deleting or due) + ABANDON_AFTER for pod in _lingering(observed.pods or ()))
+
+
+def _asked(operation: OperationView, now: datetime) -> datetime:
     cancellation = operation.status.cancellation
-    asked = cancellation.request_time if cancellation else operation.deleting or now
-    return any(now < (pod.deleting or asked + grace) + ABANDON_AFTER for pod in _lingering(observed.pods or ()))
+    return cancellation.request_time if cancellation else operation.deleting or now
+
+
+def _grace(observed: Observed) -> timedelta:
+    return timedelta(seconds=observed.job.grace_seconds if observed.job else DEFAULT_GRACE_SECONDS)
 
 
 def _lingering(pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
@@ -126,10 +128,11 @@ def _outcome(observed: Observed, request: Request, pods: tuple[PodView, ...]) ->
 def _ending(operation: OperationView, request: Request) -> Outcome:
     blocked = request.waiting or _last_waiting(operation)
     if request.source is CancelSource.TIMEOUT:
-        said = _LATE[Reason(request.reason)]
+        reason = _reason(request.reason, Reason.SCHEDULE_TO_CLOSE_TIMEOUT)
+        said = too_late(operation.spec.timeouts if operation.spec else None, reason)
         if blocked:
             said = f"{said}; it was waiting: {blocked.reason}: {blocked.message}"
-        return rejected(Reason(request.reason), said, FailureType.TIMEOUT, retryable=True)
+        return rejected(reason, said, FailureType.TIMEOUT, retryable=True)
     if request.source is CancelSource.FAILURE:
         said = blocked.message if blocked else "the work can never start as it is written"
         return rejected(_reason(request.reason, Reason.INVALID_JOB), said, FailureType.REQUEST)

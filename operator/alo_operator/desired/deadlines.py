@@ -21,8 +21,6 @@ class Deadline(NamedTuple):
 
     moment: datetime
     reason: Reason
-    field: str
-    limit: str
 
 
 def next_deadline(operation: OperationView, *, started: bool) -> Deadline | None:
@@ -45,6 +43,16 @@ def backstop(timeouts: Timeouts | None) -> int | None:
     return int(whole.total_seconds())
 
 
+def too_late(timeouts: Timeouts | None, reason: Reason) -> str:
+    """The sentence for the timeout that passed; any other reason counts as scheduleToClose."""
+    limits = timeouts or Timeouts()
+    if reason is Reason.SCHEDULE_TO_START_TIMEOUT:
+        return f"the work did not start within {limits.schedule_to_start or 'its time'} (timeouts.scheduleToStart)"
+    if reason is Reason.START_TO_CLOSE_TIMEOUT:
+        return f"the work took longer than {limits.start_to_close or 'it may'} (timeouts.startToClose)"
+    return f"the operation was not over within {limits.schedule_to_close or 'its time'} (timeouts.scheduleToClose)"
+
+
 def condition_of(status: OperationStatus, kind: ConditionType) -> Condition | None:
     """The condition of this type, where there is one."""
     return next((condition for condition in status.conditions if condition.type == kind), None)
@@ -61,22 +69,17 @@ def _deadlines(operation: OperationView, *, started: bool) -> Iterator[Deadline]
         return
     status = operation.status
     if timeouts.schedule_to_start and not started and status.start_time is None:
-        yield from _at(
-            operation.created, timeouts.schedule_to_start, Reason.SCHEDULE_TO_START_TIMEOUT, "scheduleToStart"
-        )
+        yield from _at(operation.created, timeouts.schedule_to_start, Reason.SCHEDULE_TO_START_TIMEOUT)
     if timeouts.schedule_to_close:
-        yield from _at(
-            operation.created, timeouts.schedule_to_close, Reason.SCHEDULE_TO_CLOSE_TIMEOUT, "scheduleToClose"
-        )
+        yield from _at(operation.created, timeouts.schedule_to_close, Reason.SCHEDULE_TO_CLOSE_TIMEOUT)
     began, held = condition_of(status, ConditionType.STARTED), condition_of(status, ConditionType.SUSPENDED)
     running = began and began.status is ConditionStatus.TRUE and not (held and held.status is ConditionStatus.TRUE)
     if timeouts.start_to_close and began and running:
-        start = began.last_transition_time
-        yield from _at(start, timeouts.start_to_close, Reason.START_TO_CLOSE_TIMEOUT, "startToClose")
+        yield from _at(began.last_transition_time, timeouts.start_to_close, Reason.START_TO_CLOSE_TIMEOUT)
 
 
-def _at(start: datetime, limit: str, reason: Reason, field: str) -> Iterator[Deadline]:
+def _at(start: datetime, limit: str, reason: Reason) -> Iterator[Deadline]:
     try:
-        yield Deadline(start + parse_duration(limit), reason, field, limit)
+        yield Deadline(start + parse_duration(limit), reason)
     except OverflowError:  # past the year 9999: the same as none
         return

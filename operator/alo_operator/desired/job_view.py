@@ -29,7 +29,8 @@ class JobView:
     """One Job; counts are pods, times are UTC, `resource_version` orders views of one uid.
 
     `owner_uid` is the uid of its controller; after `--cascade=orphan`, which takes owner references away, it is the
-    uid that our label names.
+    uid that our label names. `suspended` is what its spec asks for; `at_rest` that the Job controller has acted on it,
+    so that `active` and `terminating` count what the suspension left. It stays until the controller has resumed it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class JobView:
     completions: int | None
     indexed: bool
     suspended: bool
+    at_rest: bool
     active_deadline: int | None
     grace_seconds: int
     active: int
@@ -69,6 +71,9 @@ class JobView:
             completions=completions if isinstance(completions, int) else None,
             indexed=spec.get("completionMode") == "Indexed",
             suspended=spec.get("suspend") is True,
+            at_rest=any(
+                c.get("type") == "Suspended" and c.get("status") == "True" for c in entries(status, "conditions")
+            ),
             active_deadline=number(spec, "activeDeadlineSeconds") or None,
             grace_seconds=min(max(grace, 0), LONGEST_GRACE_SECONDS) if type(grace) is int else DEFAULT_GRACE_SECONDS,
             active=number(status, "active"),

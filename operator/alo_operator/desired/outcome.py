@@ -133,7 +133,10 @@ def with_last_words(outcome: Outcome, job: JobView, pods: tuple[PodView, ...]) -
 
     Only a worker that exited 0 gives a result; anything else that stands there may be the tail of its log.
     """
-    pod = max((p for p in pods if p.worker and p.worker.end), key=_finish_key, default=None)
+    ended = [p for p in pods if p.worker and p.worker.end]
+    # Of an Indexed Job the index that gives the value, as far as it was heard.
+    told = [p for p in ended if p.index == "0"] if job.indexed else []
+    pod = max(told or ended, key=_finish_key, default=None)
     if pod is None or pod.worker is None or pod.worker.end is None:
         return outcome
     end = pod.worker.end
@@ -142,9 +145,10 @@ def with_last_words(outcome: Outcome, job: JobView, pods: tuple[PodView, ...]) -
         last=LastAttempt(pod=pod.name, exit_code=end.exit_code, reason=_word(end.reason)),
     )
     result = None
-    if job.gives_value and end.exit_code == 0 and end.message and len(_bytes(end.message)) < _room(pod) - CUT_MARGIN:
+    gives = job.gives_value and (not job.indexed or pod.index == "0")
+    if gives and end.exit_code == 0 and end.message and len(_bytes(end.message)) < _room(pod) - CUT_MARGIN:
         result = read_result(end.message).model_copy(update={"partial": True})
-    return replace(outcome, attempts=attempts, result=result)
+    return replace(outcome, attempts=attempts, result=result, started=_earliest(pods))
 
 
 def rejected(reason: Reason, message: str, kind: FailureType, *, retryable: bool = False) -> Outcome:

@@ -42,8 +42,9 @@ def of_live_work(operation: OperationView, job: JobView, now: datetime) -> Plan 
         first: tuple[Step, ...] = (_patch(job, suspend=False),) if job.suspended else ()
         return Plan((*first, WriteStatus(record.resumed(operation, job, stamp(now)))))
     limit = backstop(operation.spec.timeouts)
-    if limit is not None and job.active_deadline is None and job.start_time and not job.suspended:
-        # Only now: a deadline that had passed during the pause would have failed the Job at its resume.
+    if limit is not None and job.active_deadline is None and job.start_time and not (job.suspended or job.at_rest):
+        # Only now: until the Job controller has resumed it, startTime is that of before the pause, and a deadline
+        # counted from there may have passed.
         return Plan((PatchJob(job.name, job.uid, job.resource_version, {"activeDeadlineSeconds": limit}),))
     return None
 
@@ -62,7 +63,7 @@ def _pause(operation: OperationView, job: JobView, now: datetime) -> Plan:
         return Plan(tuple(steps))
     if not job.suspended:
         return Plan((_patch(job, suspend=True),))
-    gone = job.active == 0 and job.terminating == 0
+    gone = job.at_rest and job.active == 0 and job.terminating == 0
     current = operation.status.phase is Phase.PAUSED and operation.status.observed_generation >= operation.generation
     if not gone or current:
         return Plan()

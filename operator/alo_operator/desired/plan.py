@@ -21,7 +21,7 @@ from alo_operator.desired.observed import Observed, OperationView
 from alo_operator.desired.outcome import Outcome, failed, rejected, succeeded
 from alo_operator.desired.settling import settle, stamp
 from alo_operator.desired.steps import AddFinalizer, CreateJob, Look, Plan, RemoveFinalizer, Step, WriteStatus
-from alo_operator.desired.unsupported import unsupported_fields
+from alo_operator.desired.unsupported import not_supported
 from alo_operator.errors import InvalidInput, InvalidJob
 
 # Work that ends within this time is never reported as running: one write less.
@@ -156,17 +156,6 @@ def _running(operation: OperationView, job: JobView, now: datetime) -> Plan:
     return Plan((WriteStatus(record.running(operation, job, stamp(now), stamp(now))),))
 
 
-def not_supported(operation: OperationView) -> str:
-    """Why this version cannot act on the operation as it is written; "" where it can."""
-    if operation.spec is None:
-        return f"this operator cannot read the spec: {operation.problem}"
-    if fields := unsupported_fields(operation.spec):
-        return (
-            f"not built yet in this version: {', '.join(fields)}; leave it out (work that defines it needs a new name)"
-        )
-    return ""
-
-
 def _refused(operation: OperationView, problem: str, now: datetime) -> Plan:
     status = record.refused(operation, problem, stamp(now))
     same = _says(operation, "Accepted", Reason.NOT_SUPPORTED, problem) and _followed(operation)
@@ -195,8 +184,6 @@ def _follow(operation: OperationView, now: datetime) -> tuple[Step, ...]:
     """Take in a later spec change; the first sight of an operation costs no write of its own."""
     if _followed(operation) or operation.status.observed_generation < 0:
         return ()
-    if problem := not_supported(operation):
-        return (WriteStatus(record.unsupported_edit(operation, problem, stamp(now))),)
     return (WriteStatus(record.followed(operation, stamp(now))),)
 
 

@@ -23,6 +23,7 @@ from alo_operator.desired.digest import spec_digest
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import OperationView
 from alo_operator.desired.outcome import Outcome
+from alo_operator.desired.unsupported import not_supported
 from alo_operator.desired.waiting import Waiting
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
@@ -47,7 +48,7 @@ def refused(operation: OperationView, message: str, now: datetime) -> OperationS
 def waiting(operation: OperationView, job: JobView | None, why: Waiting, now: datetime) -> OperationStatus:
     """Accepted and not started, for a reason."""
     changes: list[Change] = [
-        *_ACCEPTED,
+        *_accepted(operation),
         (type_.STARTED, FALSE, why.reason, why.message),
         *_working(operation, why.reason, "waiting to start; see Started"),
     ]
@@ -58,7 +59,7 @@ def running(operation: OperationView, job: JobView, started: datetime, now: date
     """Started; progress as the Job counts it."""
     said = f"Job {job.name} is running"
     changes: list[Change] = [
-        *_ACCEPTED,
+        *_accepted(operation),
         (type_.STARTED, TRUE, Reason.STARTED, said),
         *_working(operation, Reason.RUNNING, said, started=True),
     ]
@@ -72,13 +73,8 @@ def running(operation: OperationView, job: JobView, started: datetime, now: date
     return _with(status, operation, changes, now)
 
 
-def unsupported_edit(operation: OperationView, message: str, now: datetime) -> OperationStatus:
-    """An edit of running work that cannot be followed: the work goes on, and Accepted says what is not done."""
-    return _with(_seen(operation), operation, [(type_.ACCEPTED, FALSE, Reason.NOT_SUPPORTED, message)], now)
-
-
 def followed(operation: OperationView, now: datetime) -> OperationStatus:
-    """A spec change that asks for nothing more has been taken in; readyWhen counts anew.
+    """A spec change that asks for nothing more has been taken in, or cannot be; readyWhen counts anew.
 
     A cancellation asked for after the end is recorded, and changes nothing else.
     """
@@ -86,7 +82,7 @@ def followed(operation: OperationView, now: datetime) -> OperationStatus:
     if not operation.settled:
         unready = [c for c in status.conditions if c.type == type_.SUCCEEDED]
         said = (unready[0].reason, unready[0].message) if unready else (Reason.PENDING, "")
-        return _with(status, operation, [*_ACCEPTED, *_summary(operation, *said)], now)
+        return _with(status, operation, [*_accepted(operation), *_summary(operation, *said)], now)
     ended = next(c for c in status.conditions if c.type == type_.SUCCEEDED)
     changes = _verdict(operation, ended.reason, good=ended.status is TRUE, started=status.start_time is not None)
     if operation.spec and operation.spec.cancel and not status.cancellation:
@@ -101,7 +97,7 @@ def paused(operation: OperationView, job: JobView | None, now: datetime) -> Oper
     """Nothing runs until the operation is resumed; `job`: the suspended one, where the work had begun."""
     said = "paused by spec.suspend; nothing runs"
     changes: list[Change] = [
-        *_ACCEPTED,
+        *_accepted(operation),
         (type_.STARTED, FALSE, Reason.PAUSED, said),
         (type_.SUSPENDED, TRUE, Reason.PAUSED, said),
         *_working(operation, Reason.PAUSED, said),
@@ -112,7 +108,7 @@ def paused(operation: OperationView, job: JobView | None, now: datetime) -> Oper
 def pausing(operation: OperationView, job: JobView, now: datetime) -> OperationStatus:
     """A pause is recorded before the Job is touched; the phase follows once the pods are gone."""
     said = "being paused by spec.suspend; the pods are stopping"
-    changes: list[Change] = [*_ACCEPTED, (type_.SUSPENDED, TRUE, Reason.PAUSING, said)]
+    changes: list[Change] = [*_accepted(operation), (type_.SUSPENDED, TRUE, Reason.PAUSING, said)]
     return _with(_seen(operation, job), operation, changes, now)
 
 
@@ -120,7 +116,7 @@ def resumed(operation: OperationView, job: JobView | None, now: datetime) -> Ope
     """The pause is over and the work starts afresh: Pending until it has."""
     said = "resumed; the work starts afresh"
     changes: list[Change] = [
-        *_ACCEPTED,
+        *_accepted(operation),
         (type_.STARTED, FALSE, Reason.RESUMED, said),
         (type_.SUSPENDED, FALSE, Reason.RESUMED, said),
         *_working(operation, Reason.RESUMED, said),
@@ -142,7 +138,7 @@ def cancelling(
     """
     said = f"the work is being stopped: {reason}"
     changes: list[Change] = [
-        *_ACCEPTED,
+        *_accepted(operation),
         (type_.CANCEL_REQUESTED, TRUE, source.value, limits.clip(reason, limits.REASON)),
         *_working(operation, Reason.CANCELLING, said),
     ]
@@ -164,7 +160,7 @@ def settled(operation: OperationView, job: JobView | None, outcome: Outcome, now
     base = _seen(operation, job)
     start = base.start_time or outcome.started
     changes: list[Change] = [
-        *_ACCEPTED,
+        *_accepted(operation),
         (type_.COMPLETED, TRUE, outcome.reason, f"the operation has ended as {outcome.phase}"),
         (type_.SUCCEEDED, TRUE if good else FALSE, outcome.reason, message),
         *_verdict(operation, outcome.reason, message, good=good, started=start is not None),
@@ -230,7 +226,12 @@ def status_patch(old: OperationStatus, new: OperationStatus) -> list[dict[str, A
 
 Change = tuple[ConditionType, ConditionStatus | None, str, str]
 
-_ACCEPTED: Final[list[Change]] = [(type_.ACCEPTED, TRUE, Reason.ACCEPTED, "the operation is accepted")]
+
+def _accepted(operation: OperationView) -> list[Change]:
+    """Whether all that is written can be acted on; running work goes on beside an edit that cannot be."""
+    if problem := not_supported(operation):
+        return [(type_.ACCEPTED, FALSE, Reason.NOT_SUPPORTED, problem)]
+    return [(type_.ACCEPTED, TRUE, Reason.ACCEPTED, "the operation is accepted")]
 
 
 def _wire(status: OperationStatus) -> dict[str, Any]:

@@ -73,7 +73,9 @@ class Applier:
                     await self._patch_job(current, step)
                 else:
                     await self._delete_job(current, step)
-            except (Conflict, NotFound):
+            except (Conflict, NotFound) as problem:
+                if isinstance(step, DeleteJob) and isinstance(problem, Conflict):
+                    self._listener.forget(operation)  # it was not told; it may have ended by itself
                 await self._read_again(operation, step.name if isinstance(step, DeleteJob | PatchJob) else None)
                 return
 

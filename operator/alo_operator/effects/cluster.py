@@ -31,6 +31,7 @@ METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 
 REQUEST_TIMEOUT: Final = 30.0
 CONNECTIONS: Final = 64
+WATCHES: Final = 200  # at a time, each with a connection of its own, so that requests never wait for their end
 PAGE: Final = 500
 
 Body = dict[str, Any]
@@ -52,6 +53,7 @@ class Cluster:
         self._login, self._agent, self._observer = login, agent, observer
         self._credentials: Credentials | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._watches = 0
         self._renewing = asyncio.Lock()
 
     async def close(self) -> None:
@@ -82,11 +84,20 @@ class Cluster:
     async def watch(
         self, path: str, params: Mapping[str, str], *, patience: float, opened: asyncio.Event
     ) -> AsyncIterator[Body]:
-        """Events of a watch until the server ends it or `patience` seconds have passed; first `opened` is set."""
+        """Events of a watch until the server ends it or `patience` seconds have passed; first `opened` is set.
+
+        Raises ApiUnreachable at once where 200 others are open.
+        """
+        if self._watches >= WATCHES:
+            raise ApiUnreachable(f"watch {path}: {WATCHES} watches are open already")
         session = await self._connected()
+        self._watches += 1
         try:
             async with session.get(
-                path, params=params, timeout=aiohttp.ClientTimeout(total=patience), allow_redirects=False
+                path,
+                params=params,
+                timeout=aiohttp.ClientTimeout(total=patience, connect=REQUEST_TIMEOUT),
+                allow_redirects=False,
             ) as response:
                 if response.status >= 300:
                     raise _error("GET", response.status, _parse(await response.read()), "")
@@ -98,6 +109,8 @@ class Cluster:
                         yield _parse(line)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiUnreachable(f"watch {path}: {type(error).__name__}: {error}") from error
+        finally:
+            self._watches -= 1
 
     async def request(
         self,
@@ -158,7 +171,8 @@ class Cluster:
         self._session = aiohttp.ClientSession(
             base_url=credentials.server + "/",
             connector=aiohttp.TCPConnector(
-                limit=CONNECTIONS, ssl=credentials.ssl_context() if credentials.server.startswith("https") else False
+                limit=CONNECTIONS + WATCHES,
+                ssl=credentials.ssl_context() if credentials.server.startswith("https") else False,
             ),
             headers={"User-Agent": self._agent, **credentials.headers()},
             proxy=credentials.proxy_url,

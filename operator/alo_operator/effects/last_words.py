@@ -5,6 +5,7 @@ can be asked. Their last MODIFIED event before DELETED has exit code and termina
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 # Longer than any grace period we wait for: a pod that outlives this is given up anyway.
 PATIENCE: Final = 600.0
+OPENING: Final = 10.0
 
 
 class Listener:
@@ -29,46 +31,67 @@ class Listener:
 
     def __init__(self, cluster: Cluster, records: Records, wake: Callable[[str], None]) -> None:
         self._cluster, self._records, self._wake = cluster, records, wake
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def listen(self, operation: OperationView) -> None:
-        """Start listening, and return once the watch is open, so that nothing said after this is missed."""
-        self._records.note(operation.uid, replace(self._records.notes(operation.uid), listening=True))
+        """Start listening, and return once the watch is open, so that nothing said after this is missed.
+
+        A watch that cannot be opened within ten seconds is not waited for: nobody's cancellation hangs on it.
+        """
+        self._note(operation.uid, listening=True, last_words=None)
         opened = asyncio.Event()
         task = asyncio.create_task(self._listen(operation, opened), name=f"last words of {operation.uid}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        await opened.wait()
+        self._tasks[operation.uid] = task
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(opened.wait(), OPENING)
+
+    def forget(self, operation: OperationView) -> None:
+        """End listening to work that was not told to stop after all; `listen` may be called again."""
+        if task := self._tasks.pop(operation.uid, None):
+            task.cancel()
+        self._note(operation.uid, listening=False, last_words=None)
 
     async def stop(self) -> None:
         """End all listening."""
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _listen(self, operation: OperationView, opened: asyncio.Event) -> None:
         heard: dict[str, PodView] = {}
-        gone: set[str] = set()
-        query = {"labelSelector": f"{LABEL_OPERATION_UID}={operation.uid}", "watch": "1", "timeoutSeconds": "600"}
         try:
-            async for event in self._cluster.watch(
-                paths.pods(operation.namespace), query, patience=PATIENCE, opened=opened
-            ):
-                pod = PodView.from_body(event.get("object") or {})
-                if event.get("type") == "DELETED":
-                    gone.add(pod.uid)
-                if pod.worker and pod.worker.end:
-                    heard[pod.uid] = pod
-                elif event.get("type") != "DELETED":
-                    gone.discard(pod.uid)
-                    heard.setdefault(pod.uid, pod)
-                if heard.keys() <= gone:
-                    break
+            await self._hear(operation, opened, heard)
         except AloError as error:
             logger.info("last words were not heard", extra={"uid": operation.uid, "error": str(error)})
         finally:
             opened.set()
-            words = tuple(pod for pod in heard.values() if pod.worker and pod.worker.end)
-            notes = self._records.notes(operation.uid)
-            self._records.note(operation.uid, replace(notes, last_words=words))
-            self._wake(operation.uid)
+            if self._tasks.get(operation.uid) is asyncio.current_task():
+                del self._tasks[operation.uid]
+                words = tuple(pod for pod in heard.values() if pod.worker and pod.worker.end)
+                self._note(operation.uid, listening=True, last_words=words)
+                self._wake(operation.uid)
+
+    async def _hear(self, operation: OperationView, opened: asyncio.Event, heard: dict[str, PodView]) -> None:
+        gone: set[str] = set()
+        query = {
+            "labelSelector": f"{LABEL_OPERATION_UID}={operation.uid}",
+            "watch": "1",
+            "timeoutSeconds": f"{PATIENCE:.0f}",
+        }
+        pods = paths.pods(operation.namespace)
+        async for event in self._cluster.watch(pods, query, patience=PATIENCE, opened=opened):
+            kind = event.get("type")
+            if kind not in ("ADDED", "MODIFIED", "DELETED"):
+                return  # ERROR: nothing more will come
+            pod = PodView.from_body(event.get("object") or {})
+            if kind == "DELETED":
+                gone.add(pod.uid)
+            if kind != "DELETED" or (pod.worker and pod.worker.end):
+                heard[pod.uid] = pod
+            if heard.keys() <= gone:
+                return
+
+    def _note(self, uid: str, *, listening: bool, last_words: tuple[PodView, ...] | None) -> None:
+        notes = replace(self._records.notes(uid), listening=listening, last_words=last_words)
+        self._records.note(uid, notes)

@@ -6,7 +6,7 @@ from alo_operator.api.conditions import ConditionType, Reason
 from alo_operator.api.phases import Phase, Promise
 from alo_operator.desired.observed import Notes
 from alo_operator.desired.plan import plan
-from alo_operator.desired.steps import DeleteJob, Look, Plan, PostEvent, RemoveFinalizer, WriteStatus
+from alo_operator.desired.steps import DeleteJob, Look, Plan, PostEvent, RemoveFinalizer, WatchPods, WriteStatus
 from tests.support.builders import JOB_UID, at, make_job, make_observed, make_operation, make_pod
 from tests.support.plans import condition, kinds, only, states, written
 
@@ -20,13 +20,17 @@ def recorded():
     return make_operation().running(at(1)).cancelling(at(20)).deleting(at(20))
 
 
+# Work that had started is listened to while it is stopped; what that gives is in test_last_words.py.
+DEAF = Notes(listening=True, last_words=())
+
+
 def test_a_deletion_is_recorded_before_the_work_is_told():
     """A crash between the two writes forgets neither who asked nor that somebody did."""
     job = make_job().ready().version(41)
 
     decided = plan(make_observed(deleted(), job), at(20.5))
 
-    assert kinds(decided) == [WriteStatus, DeleteJob]
+    assert kinds(decided) == [WriteStatus, WatchPods, DeleteJob]
     status = written(decided)
     assert (status.phase, status.promise) == (Phase.CANCELLING, Promise.PENDING)
     cancellation = status.cancellation
@@ -44,14 +48,14 @@ def test_the_job_is_deleted_at_the_version_last_seen():
 
 def test_a_recorded_cancellation_is_only_delivered():
     """After a crash between the two writes the second one alone is left."""
-    assert kinds(plan(make_observed(recorded(), make_job().ready()), at(21))) == [DeleteJob]
+    assert kinds(plan(make_observed(recorded(), make_job().ready(), notes=DEAF), at(21))) == [DeleteJob]
 
 
 def test_a_cancellation_waits_for_the_grace_period_and_a_minute():
     """Until the Job is gone nothing is due but to wake when its node may be taken for dead."""
     job = make_job().ready().grace(30).deleting(at(21))
 
-    assert plan(make_observed(recorded(), job), at(22)) == Plan(wake=at(21 + 30 + 60))
+    assert plan(make_observed(recorded(), job, notes=DEAF), at(22)) == Plan(wake=at(21 + 30 + 60))
 
 
 def test_a_cancellation_is_settled_once_job_and_pods_are_gone():
@@ -84,8 +88,8 @@ def test_a_pod_on_a_dead_node_is_given_up_and_named():
     job = make_job().ready().grace(30).deleting(at(21))
     pods = [make_pod("lost").running().deleting(at(51))]
 
-    looks = plan(make_observed(recorded(), job), at(111))
-    decided = plan(make_observed(recorded(), job, pods), at(111))
+    looks = plan(make_observed(recorded(), job, notes=DEAF), at(111))
+    decided = plan(make_observed(recorded(), job, pods, notes=DEAF), at(111))
 
     assert looks == Plan(look=Look.PODS)
     status = written(decided)
@@ -100,7 +104,7 @@ def test_a_pod_that_ignores_its_end_is_waited_for_until_then():
     job = make_job().ready().deleting(at(21))
     pods = [make_pod().running().deleting(at(90))]
 
-    assert plan(make_observed(recorded(), job, pods), at(112)) == Plan(wake=at(113))
+    assert plan(make_observed(recorded(), job, pods, notes=DEAF), at(112)) == Plan(wake=at(113))
 
 
 def test_finished_pods_do_not_hold_a_cancellation_up():
@@ -162,14 +166,14 @@ def test_a_job_found_by_a_new_process_is_cancelled():
     """A deletion while no operator ran is carried out by the next one."""
     operation = make_operation().with_finalizer().deleting(at(3))
 
-    assert kinds(plan(make_observed(operation, make_job().ready()), at(30))) == [WriteStatus, DeleteJob]
+    assert kinds(plan(make_observed(operation, make_job().ready()), at(30))) == [WriteStatus, WatchPods, DeleteJob]
 
 
 def test_a_job_deleted_by_somebody_else_during_a_deletion_is_not_deleted_again():
     """Only the record is missing."""
     decided = plan(make_observed(deleted(), make_job().ready().deleting(at(19))), at(21))
 
-    assert kinds(decided) == [WriteStatus]
+    assert kinds(decided) == [WriteStatus, WatchPods]
     assert written(decided).cancellation.source == "Deletion"
 
 

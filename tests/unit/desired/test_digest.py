@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alo_operator.desired.deadlines import earliest, start_deadline
+from alo_operator.desired.deadlines import earliest
 from alo_operator.desired.digest import DEFINING_FIELDS, short_hash, spec_digest
 from alo_operator.desired.fields import MAX_DEPTH, moment, too_deep
-from tests.support.builders import NOON, at, make_operation
+from tests.support.builders import NOON, at
 
 SPEC = {
     "job": {"spec": {"template": {"spec": {"containers": [{"name": "main"}]}}}},
@@ -84,18 +84,6 @@ def test_short_hashes_are_lower_case_hexadecimal():
     """They become parts of names."""
     assert short_hash("x") == "2d711642b7"
     assert len(short_hash("x", 48)) == 48
-
-
-def test_the_start_deadline_counts_from_the_creation():
-    """Not from when anybody first saw the operation."""
-    assert start_deadline(make_operation().to_start_within("1h30m").view()) == at(5400)
-    assert start_deadline(make_operation().view()) is None
-    assert start_deadline(make_operation().spec(timeouts={}).view()) is None
-
-
-def test_the_longest_deadline_can_be_reckoned():
-    """The grammar's longest duration is a century and a half."""
-    assert start_deadline(make_operation().to_start_within("999999h999999m999999999s").view()).year == 2173
 
 
 def test_the_earliest_moment_is_of_those_that_are_set():
