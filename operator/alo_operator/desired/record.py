@@ -78,13 +78,15 @@ def followed(operation: OperationView, now: datetime) -> OperationStatus:
 
     A cancellation asked for after the end is recorded, and changes nothing else.
     """
-    status = _seen(operation)
+    outcome = next((c for c in operation.status.conditions if c.type == type_.SUCCEEDED), None)
     if not operation.settled:
-        unready = [c for c in status.conditions if c.type == type_.SUCCEEDED]
-        said = (unready[0].reason, unready[0].message) if unready else (Reason.PENDING, "")
-        return _with(status, operation, [*_accepted(operation), *_summary(operation, *said)], now)
-    ended = next(c for c in status.conditions if c.type == type_.SUCCEEDED)
-    changes = _verdict(operation, ended.reason, good=ended.status is TRUE, started=status.start_time is not None)
+        said = (outcome.reason, outcome.message) if outcome else (Reason.PENDING, "")
+        return _with(_seen(operation), operation, [*_accepted(operation), *_summary(operation, *said)], now)
+    status = operation.status.model_copy(update={"observed_generation": operation.generation})
+    good = status.phase is Phase.SUCCEEDED
+    changes = _verdict(
+        operation, outcome.reason if outcome else status.phase, good=good, started=status.start_time is not None
+    )
     if operation.spec and operation.spec.cancel and not status.cancellation:
         reason = operation.spec.cancel.reason or "spec.cancel"
         late = Cancellation(request_time=now, source=CancelSource.SPEC, reason=reason, settle_time=now)

@@ -49,8 +49,8 @@ def outcome(*pods, job=None):
         (
             make_pod().failed(143),
             make_job().failed(at(5), "DeadlineExceeded", "Job was active longer than specified deadline"),
-            Reason.DEADLINE_EXCEEDED,
-            "Job was active longer than specified deadline",
+            Reason.START_TO_CLOSE_TIMEOUT,
+            "the work took longer than it may (timeouts.startToClose); no operator was there to end it sooner",
         ),
         (
             make_pod().failed(143).status(reason="DeadlineExceeded"),

@@ -113,15 +113,15 @@ def test_a_late_edit_that_changes_nothing_is_followed():
 
 def test_a_late_edit_not_built_yet_is_refused_while_the_work_goes_on():
     """Running work is not stopped by an edit that cannot be followed; Accepted says so, once."""
-    operation = make_operation().running(at(1)).spec(suspend=True).generation(2)
+    operation = make_operation().running(at(1)).spec(retention={"job": "1h"}).generation(2)
 
     decided = plan(make_observed(operation, make_job().ready()), at(60))
 
     status = written(decided)
     assert status.phase is Phase.RUNNING
     assert states(status)["Accepted"] == f"False/{Reason.NOT_SUPPORTED}"
-    assert "spec.suspend" in condition(status, ConditionType.ACCEPTED).message
-    after = make_operation().having(status).with_finalizer().spec(suspend=True).generation(2)
+    assert "spec.retention" in condition(status, ConditionType.ACCEPTED).message
+    after = make_operation().having(status).with_finalizer().spec(retention={"job": "1h"}).generation(2)
     assert plan(make_observed(after, make_job().ready()), at(61)) == Plan()
 
 
