@@ -29,6 +29,10 @@ class Stage:
         for manifest in manifests:
             self.api.create("asyncoperations", manifest, self.namespace)
 
+    def edit(self, name: str, **spec: Any) -> None:
+        """Change fields of an operation's spec; None takes one out."""
+        self.api.patch("asyncoperations", name, {"spec": spec}, self.namespace)
+
     def operation(self, name: str) -> Object:
         """Return an operation. Raises AssertionError if it is not there."""
         found = self.api.get("asyncoperations", self.namespace, name)

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alo_operator.api.conditions import CancelSource, ConditionType, FailureType, Reason
-from alo_operator.api.status import Cause
+from alo_operator.api.limits import REASON, clip
+from alo_operator.api.status import Cancellation, Cause
 from alo_operator.desired import record
 from alo_operator.desired.deadlines import next_deadline, too_late
 from alo_operator.desired.job_view import DEFAULT_GRACE_SECONDS, JobView
@@ -82,7 +83,8 @@ def ladder(observed: Observed, request: Request, now: datetime) -> Plan:
         if now < patience:
             return Plan(wake=patience)
     elif job is None and operation.status.job is None:
-        return settle(observed, _outcome(observed, request, ()), now)
+        asked = Cancellation(request_time=stamp(now), source=request.source, reason=clip(request.reason, REASON))
+        return settle(observed, _outcome(observed, request, ()), now, asked)
     if observed.pods is None:
         return Plan(look=Look.PODS)
     if still_there(observed, now):

@@ -9,7 +9,6 @@ from alo_operator.api import limits
 from alo_operator.api.conditions import CancelSource, ConditionType, Reason
 from alo_operator.api.model import to_wire
 from alo_operator.api.phases import PROMISE_OF, Phase
-from alo_operator.api.spec import ReadyWhen
 from alo_operator.api.status import (
     Cancellation,
     Condition,
@@ -23,6 +22,7 @@ from alo_operator.desired.digest import spec_digest
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import OperationView
 from alo_operator.desired.outcome import Outcome
+from alo_operator.desired.readiness import Change, at_the_end, under_way
 from alo_operator.desired.unsupported import not_supported
 from alo_operator.desired.waiting import Waiting
 
@@ -81,17 +81,16 @@ def followed(operation: OperationView, now: datetime) -> OperationStatus:
     outcome = next((c for c in operation.status.conditions if c.type == type_.SUCCEEDED), None)
     if not operation.settled:
         said = (outcome.reason, outcome.message) if outcome else (Reason.PENDING, "")
-        return _with(_seen(operation), operation, [*_accepted(operation), *_summary(operation, *said)], now)
+        return _with(_seen(operation), operation, [*_accepted(operation), *under_way(operation, *said)], now)
     status = operation.status.model_copy(update={"observed_generation": operation.generation})
     good = status.phase is Phase.SUCCEEDED
-    changes = _verdict(
+    changes = at_the_end(
         operation, outcome.reason if outcome else status.phase, good=good, started=status.start_time is not None
     )
-    if operation.spec and operation.spec.cancel and not status.cancellation:
-        reason = operation.spec.cancel.reason or "spec.cancel"
-        late = Cancellation(request_time=now, source=CancelSource.SPEC, reason=reason, settle_time=now)
-        status = status.model_copy(update={"cancellation": late})
-        changes.append((type_.CANCEL_REQUESTED, TRUE, CancelSource.SPEC, f"{reason} (the operation had ended before)"))
+    if not status.cancellation and (late := _asked_in_vain(operation, now)):
+        status = status.model_copy(update={"cancellation": late.model_copy(update={"settle_time": now})})
+        message = f"{late.reason} (the operation had ended before)"
+        changes.append((type_.CANCEL_REQUESTED, TRUE, CancelSource.SPEC, message))
     return _with(status, operation, changes, now)
 
 
@@ -155,8 +154,17 @@ def cancelling(
     return _with(status, operation, changes, now)
 
 
-def settled(operation: OperationView, job: JobView | None, outcome: Outcome, now: datetime) -> OperationStatus:
-    """The one answer; from here on the API server refuses every change of it."""
+def settled(
+    operation: OperationView,
+    job: JobView | None,
+    outcome: Outcome,
+    now: datetime,
+    request: Cancellation | None = None,
+) -> OperationStatus:
+    """The one answer; from here on the API server refuses every change of it.
+
+    `request`: the cancellation that was carried out, where none is on record yet.
+    """
     good = outcome.phase is Phase.SUCCEEDED
     message = limits.clip(outcome.message, limits.REASON)
     base = _seen(operation, job)
@@ -165,7 +173,7 @@ def settled(operation: OperationView, job: JobView | None, outcome: Outcome, now
         *_accepted(operation),
         (type_.COMPLETED, TRUE, outcome.reason, f"the operation has ended as {outcome.phase}"),
         (type_.SUCCEEDED, TRUE if good else FALSE, outcome.reason, message),
-        *_verdict(operation, outcome.reason, message, good=good, started=start is not None),
+        *at_the_end(operation, outcome.reason, message, good=good, started=start is not None),
     ]
     if _has(operation.status, type_.SUSPENDED):
         changes.append((type_.SUSPENDED, None, outcome.reason, ""))
@@ -173,7 +181,7 @@ def settled(operation: OperationView, job: JobView | None, outcome: Outcome, now
         changes.append((type_.STARTED, TRUE, Reason.STARTED, "the work was started"))
     elif not _has(operation.status, type_.STARTED):
         changes.append((type_.STARTED, FALSE, outcome.reason, "the work was never started"))
-    cancellation = base.cancellation
+    cancellation = base.cancellation or request or _asked_in_vain(operation, now)
     if cancellation:
         delivered = cancellation.deliver_time or (job.deleting if job else None)
         cancellation = cancellation.model_copy(update={"deliver_time": delivered, "settle_time": now})
@@ -226,9 +234,6 @@ def status_patch(old: OperationStatus, new: OperationStatus) -> list[dict[str, A
     return changed + [{"op": "remove", "path": f"/status/{key}"} for key in before if key not in after]
 
 
-Change = tuple[ConditionType, ConditionStatus | None, str, str]
-
-
 def _accepted(operation: OperationView) -> list[Change]:
     """Whether all that is written can be acted on; running work goes on beside an edit that cannot be."""
     if problem := not_supported(operation):
@@ -257,49 +262,16 @@ def _working(operation: OperationView, reason: str, message: str, *, started: bo
     return [
         (type_.COMPLETED, FALSE, reason, message),
         (type_.SUCCEEDED, UNKNOWN, reason, message),
-        *_summary(operation, reason, message, started=started),
+        *under_way(operation, reason, message, started=started),
     ]
 
 
-def _summary(operation: OperationView, reason: str, message: str, *, started: bool = False) -> list[Change]:
-    """The kstatus mirror of work under way: Ready once readyWhen is met, else Reconciling."""
-    gate = _gate(operation)
-    started = started or operation.status.start_time is not None
-    if gate is ReadyWhen.ACCEPTED or (gate is ReadyWhen.STARTED and started):
-        said = f"readyWhen is {gate}; see Succeeded for the outcome"
-        return [
-            (type_.READY, TRUE, gate, said),
-            (type_.RECONCILING, None, reason, ""),
-            (type_.STALLED, None, reason, ""),
-        ]
-    return [
-        (type_.READY, UNKNOWN, reason, message),
-        (type_.RECONCILING, TRUE, reason, message),
-        (type_.STALLED, None, reason, ""),
-    ]
-
-
-def _verdict(
-    operation: OperationView, reason: str, message: str | None = None, *, good: bool, started: bool
-) -> list[Change]:
-    """The kstatus mirror of the end; with readyWhen met before, no outcome takes Ready back.
-
-    `message` None: what Stalled said stands.
-    """
-    gate = _gate(operation)
-    if gate is ReadyWhen.ACCEPTED or (gate is ReadyWhen.STARTED and started):
-        ready: Change = (type_.READY, TRUE, gate, f"readyWhen is {gate}; see Succeeded for the outcome")
-        return [ready, (type_.RECONCILING, None, reason, ""), (type_.STALLED, None, reason, "")]
-    said = next((c.message for c in operation.status.conditions if c.type == type_.SUCCEEDED), "")
-    return [
-        (type_.READY, TRUE if good else FALSE, reason, f"the operation has ended: {reason}"),
-        (type_.RECONCILING, None, reason, ""),
-        (type_.STALLED, None if good else TRUE, reason, message if message is not None else said),
-    ]
-
-
-def _gate(operation: OperationView) -> ReadyWhen:
-    return operation.spec.ready_when if operation.spec else ReadyWhen.SUCCEEDED
+def _asked_in_vain(operation: OperationView, now: datetime) -> Cancellation | None:
+    """What spec.cancel asks for, of work that has ended by itself."""
+    if not operation.spec or not operation.spec.cancel:
+        return None
+    reason = limits.clip(operation.spec.cancel.reason or "spec.cancel", limits.REASON)
+    return Cancellation(request_time=now, source=CancelSource.SPEC, reason=reason)
 
 
 def _has(status: OperationStatus, kind: ConditionType) -> bool:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 
 from alo_operator.api.phases import Phase
+from alo_operator.api.status import Cancellation
 from alo_operator.desired import record
 from alo_operator.desired.observed import Observed
 from alo_operator.desired.outcome import Outcome
 from alo_operator.desired.steps import Plan, PostEvent, RemoveFinalizer, Step, WriteStatus
 
 
-def settle(observed: Observed, outcome: Outcome, now: datetime) -> Plan:
-    """Write the one answer, then let deletion go; failures and cancellations get their one Event."""
+def settle(observed: Observed, outcome: Outcome, now: datetime, request: Cancellation | None = None) -> Plan:
+    """Write the one answer, then let deletion go; failures and cancellations get their one Event.
+
+    `request`: the cancellation that is recorded only now, as there was no work to be told.
+    """
     operation = observed.operation
     job = observed.job if observed.job and observed.job.owner_uid == operation.uid else None
-    steps: list[Step] = [WriteStatus(record.settled(operation, job, outcome, stamp(now)))]
+    steps: list[Step] = [WriteStatus(record.settled(operation, job, outcome, stamp(now), request))]
     if outcome.phase is not Phase.SUCCEEDED:
         # Before the finalizer goes: whatever interrupts the plan there leaves nothing that would post it later.
         steps.append(PostEvent(outcome.phase is not Phase.CANCELLED, outcome.reason, outcome.message))
