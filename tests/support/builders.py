@@ -98,6 +98,11 @@ class MakeOperation(Built):
             job={"name": job_name(self.view()), "uid": JOB_UID},
         )
 
+    def started(self, since: datetime) -> Self:
+        """Running, as status says it once it has been written: with the conditions of its last transition."""
+        wanted = {"type": "Started", "status": "True", "reason": "Started", "lastTransitionTime": format_time(since)}
+        return self.running(since).status(conditions=[wanted])
+
     def cancelling(self, since: datetime, source: str = "Deletion", reason: str = "the operation was deleted") -> Self:
         """Its cancellation is recorded."""
         cancellation = {"requestTime": format_time(since), "source": source, "reason": reason}
@@ -157,6 +162,13 @@ class MakeJob(Built):
     def grace(self, seconds: int) -> Self:
         self._body["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = seconds
         return self
+
+    def suspended(self, *, at_rest: bool = True, **counts: int) -> Self:
+        """Suspended by its spec; `at_rest`: the Job controller has acted on it. `counts` are of pods."""
+        self.spec(suspend=True)
+        if at_rest:
+            self.status(conditions=[{"type": "Suspended", "status": "True", "reason": "JobSuspended"}])
+        return self.status(**({"active": 0, "ready": 0, "terminating": 0} | counts))
 
     def completions(self, total: int, done: int = 0) -> Self:
         return self.spec(completions=total).status(succeeded=done, ready=1)
