@@ -17,6 +17,7 @@ class Deed(StrEnum):
     SAID = "status, not yet settled"
     SETTLED = "settled"
     RELEASED = "finalizer removal"
+    PATCHED_JOB = "Job patch"
     DELETED_JOB = "Job deletion"
     EVENT = "Event"
     REFUSED = "refused"
@@ -119,7 +120,7 @@ def deeds_of(accepted: list[Request]) -> Iterator[Deed]:
     statuses = [index for index in patches if accepted[index].subresource == "status" and index < released]
     for index, request in enumerate(accepted):
         if request.resource == "jobs":
-            yield Deed.JOB if request.verb == "create" else Deed.DELETED_JOB
+            yield {"create": Deed.JOB, "patch": Deed.PATCHED_JOB}.get(request.verb, Deed.DELETED_JOB)
         elif request.resource == "events":
             yield Deed.EVENT
         elif request.subresource == "status":

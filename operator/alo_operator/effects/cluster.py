@@ -31,6 +31,7 @@ METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s
 
 REQUEST_TIMEOUT: Final = 30.0
 CONNECTIONS: Final = 64
+LONGEST_WATCH: Final = 600.0
 WATCHES: Final = 200  # at a time, each with a connection of its own, so that requests never wait for their end
 PAGE: Final = 500
 
@@ -178,8 +179,9 @@ class Cluster:
             proxy=credentials.proxy_url,
         )
         if old:
-            # Requests under way keep their connections for as long as they may last.
-            asyncio.get_running_loop().call_later(REQUEST_TIMEOUT, lambda: asyncio.ensure_future(old.close()))
+            # Requests and watches under way keep their connections for as long as they may last.
+            longest = LONGEST_WATCH if self._watches else REQUEST_TIMEOUT
+            asyncio.get_running_loop().call_later(longest, lambda: asyncio.ensure_future(old.close()))
 
     async def _forget(self, session: aiohttp.ClientSession) -> None:
         async with self._renewing:

@@ -15,14 +15,14 @@ from alo_operator.api.names import LABEL_OPERATION_UID
 from alo_operator.desired.observed import OperationView
 from alo_operator.desired.pod_view import PodView
 from alo_operator.effects import paths
-from alo_operator.effects.cluster import Cluster
+from alo_operator.effects.cluster import LONGEST_WATCH, Cluster
 from alo_operator.effects.records import Records
 from alo_operator.errors import AloError
 
 logger = logging.getLogger(__name__)
 
 # Longer than any grace period we wait for: a pod that outlives this is given up anyway.
-PATIENCE: Final = 600.0
+PATIENCE: Final = LONGEST_WATCH
 OPENING: Final = 10.0
 
 
