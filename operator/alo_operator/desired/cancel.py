@@ -85,26 +85,44 @@ def ladder(observed: Observed, request: Request, now: datetime) -> Plan:
     if observed.pods is None:
         return Plan(look=Look.PODS)
     if still_there(observed, now):
-        return Plan(note, wake=now + PODS_RECHECK)
+        return Plan(note, wake=next_recheck(observed, now))
     return settle(observed, _outcome(operation, request, observed.pods), now)
 
 
 def still_there(observed: Observed, now: datetime) -> bool:
-    """Whether a pod of the work may still be running; one that outlived its grace period by a minute is given up."""
+    """Whether a pod of the work may still be running; one that outlived its grace period by a minute is given up.
+
+    A pod that nobody is deleting, as after `kubectl delete job --cascade=orphan`, has its time from when the end was
+    asked for or the Job was found gone.
+    """
     grace = timedelta(seconds=observed.job.grace_seconds if observed.job else DEFAULT_GRACE_SECONDS)
-    operation = observed.operation
-    cancellation = operation.status.cancellation
-    asked = cancellation.request_time if cancellation else operation.deleting or now
-    return any(now < (pod.deleting or asked + grace) + ABANDON_AFTER for pod in _lingering(observed.pods or ()))
+    since = _since(observed, now)
+    return any(now < (pod.deleting or since + grace) + ABANDON_AFTER for pod in lingering(observed.pods or ()))
 
 
-def _lingering(pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
+def next_recheck(observed: Observed, now: datetime) -> datetime:
+    """When to look at the pods again: every second at first, later ever more rarely."""
+    return now + max(PODS_RECHECK, (now - _since(observed, now)) / 10)
+
+
+def _since(observed: Observed, now: datetime) -> datetime:
+    cancellation = observed.operation.status.cancellation
+    if cancellation:
+        return cancellation.request_time
+    return observed.operation.deleting or observed.notes.job_gone_seen or now
+
+
+def lingering(pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
     return tuple(pod for pod in pods if pod.deleting or not pod.finished)
 
 
 def _outcome(operation: OperationView, request: Request, pods: tuple[PodView, ...]) -> Outcome:
-    abandoned = _lingering(pods)
-    outcome = _ending(operation, request)
+    return with_abandoned(_ending(operation, request), pods)
+
+
+def with_abandoned(outcome: Outcome, pods: tuple[PodView, ...]) -> Outcome:
+    """`outcome`, naming the pods that were given up."""
+    abandoned = lingering(pods)
     if not abandoned or not outcome.failure:
         return outcome
     said = "the pod did not go within its grace period and a minute; its node may be gone, and the work still running"

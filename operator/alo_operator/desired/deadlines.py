@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alo_operator.api.conditions import ConditionType
 from alo_operator.api.durations import parse_duration
+from alo_operator.api.status import Condition, OperationStatus
 from alo_operator.desired.observed import OperationView
 
 
@@ -17,6 +19,11 @@ def start_deadline(operation: OperationView) -> datetime | None:
         return operation.created + parse_duration(timeouts.schedule_to_start)
     except OverflowError:  # past the year 9999: the same as none
         return None
+
+
+def condition_of(status: OperationStatus, kind: ConditionType) -> Condition | None:
+    """The condition of this type, where there is one."""
+    return next((condition for condition in status.conditions if condition.type == kind), None)
 
 
 def earliest(*moments: datetime | None) -> datetime | None:

@@ -124,6 +124,7 @@ class Notes:
     started_seen: datetime | None = None
     last_look: datetime | None = None
     refusal: Refusal | None = None
+    job_gone_seen: datetime | None = None
     finalizer_added: bool = False  # by this process, so that no Job can exist that it does not know of
 
 
