@@ -103,6 +103,7 @@ def test_kills_at_any_moment_change_no_outcome(api, cluster, namespace, operator
 
 
 @pytest.mark.full
+@pytest.mark.timeout(900)
 def test_a_hundred_kills_change_no_outcome(api, cluster, namespace, operators, audit):
     """A hundred kills: as above, for longer."""
     work, deaths = harass(cluster, namespace, operators, audit, 100)

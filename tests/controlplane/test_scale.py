@@ -62,6 +62,7 @@ def test_a_thousand_operations_settle_for_five_writes_each(api, cluster, namespa
 
 
 @pytest.mark.full
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seconds", [0, 3])
 def test_a_thousand_alike_settle_for_five_writes_each(api, cluster, namespace, operators, audit, seconds):
     """All end at once, or all run for three seconds; a hundred fail."""
