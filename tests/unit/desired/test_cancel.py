@@ -72,11 +72,27 @@ def test_a_cancellation_is_settled_once_job_and_pods_are_gone():
     assert not only(decided, PostEvent).warning
 
 
-def test_a_pod_that_is_still_there_is_waited_for():
-    """The Job can go before its pods where somebody deleted it in the background."""
+@pytest.mark.parametrize(("now", "next_look"), [(22, 23), (30, 31), (60, 64), (110, 119)])
+def test_a_pod_that_is_still_there_is_waited_for(now, next_look):
+    """The Job can go before its pods where somebody deleted it in the background; looks become ever rarer."""
     pods = [make_pod().running().deleting(at(51))]
 
-    assert plan(make_observed(recorded(), None, pods, job_gone=True), at(52)) == Plan(wake=at(53))
+    assert plan(make_observed(recorded(), None, pods, job_gone=True), at(now)) == Plan(wake=at(next_look))
+
+
+def test_pods_that_nobody_deletes_are_given_up_too():
+    """After --cascade=orphan they run on without an owner; a minute past a grace period they are named and left."""
+    operation = make_operation().running(at(1))
+    pods = [make_pod("stray").running()]
+    notes = Notes(job_gone_seen=at(20))
+
+    waits = plan(make_observed(operation, None, pods, notes=notes, job_gone=True), at(109))
+    gives_up = plan(make_observed(operation, None, pods, notes=notes, job_gone=True), at(110))
+
+    assert waits.wake > at(109)
+    status = written(gives_up)
+    assert status.failure.reason == Reason.OUTCOME_UNKNOWN
+    assert [cause.name for cause in status.failure.causes] == ["stray"]
 
 
 def test_a_pod_on_a_dead_node_is_given_up_and_named():
@@ -100,7 +116,10 @@ def test_a_pod_that_ignores_its_end_is_waited_for_until_then():
     job = make_job().ready().deleting(at(21))
     pods = [make_pod().running().deleting(at(90))]
 
-    assert plan(make_observed(recorded(), job, pods), at(112)) == Plan(wake=at(113))
+    decided = plan(make_observed(recorded(), job, pods), at(112))
+
+    assert decided.steps == ()
+    assert at(112) < decided.wake <= at(150)
 
 
 def test_finished_pods_do_not_hold_a_cancellation_up():
