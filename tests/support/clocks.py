@@ -80,6 +80,6 @@ class _Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._fake.monotonic()
 
-    def call_later(self, delay: float, *args: Any, **named: Any) -> asyncio.TimerHandle:
+    def call_at(self, when: float, *args: Any, **named: Any) -> asyncio.TimerHandle:  # type: ignore[override]
         # Real time goes on during the shortest pause; without that a loop of ever shorter ones would never end.
-        return super().call_later(max(delay, _MOMENT) if delay > 0 else delay, *args, **named)
+        return super().call_at(max(when, self.time() + _MOMENT), *args, **named)
