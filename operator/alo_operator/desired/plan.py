@@ -115,6 +115,8 @@ def _without_job(observed: Observed, now: datetime, *, log_tail: bool) -> Plan:
 
 def _live(observed: Observed, job: JobView, now: datetime) -> Plan:
     operation, notes = observed.operation, observed.notes
+    if not operation.has_finalizer:
+        return Plan((AddFinalizer(),))  # taken off by hand; deletion could not wait for the pods
     if not job.started and operation.status.phase is Phase.PENDING:
         created = job.created or operation.created
         due = waiting.next_look(created, notes.last_look)
