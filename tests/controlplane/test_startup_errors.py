@@ -1,6 +1,8 @@
 """What a person has to fix ends the operator within seconds, with status 3 and the advice; never with a traceback."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
@@ -104,8 +106,6 @@ def test_a_missing_crd_is_named(operators, operator_kubeconfig, tmp_path, bare_s
 @pytest.fixture
 def bare_server():
     """An API server that has a version and none of our kinds: removing them from the real one would hit every test."""
-    import threading
-    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
     class Bare(BaseHTTPRequestHandler):
         def do_GET(self):
