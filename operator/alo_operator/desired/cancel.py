@@ -80,7 +80,7 @@ def ladder(observed: Observed, request: Request, now: datetime) -> Plan:
         patience = job.deleting + timedelta(seconds=job.grace_seconds) + ABANDON_AFTER
         if now < patience:
             return Plan(wake=patience)
-    elif job is None and operation.status.job is None:
+    elif job is None and operation.status.job is None and not observed.unrecorded_work:
         return settle(observed, _outcome(operation, request, ()), now)
     if observed.pods is None:
         return Plan(look=Look.PODS)

@@ -143,3 +143,9 @@ class Observed:
     pods: tuple[PodView, ...] | None = None
     creation_failure: str | None = None
     notes: Notes = field(default_factory=Notes)
+
+    @property
+    def unrecorded_work(self) -> bool:
+        """Whether an earlier process may have made a Job of which no status tells; only its pods would show."""
+        first_here = self.notes.finalizer_added or self.notes.refusal is not None
+        return self.operation.has_finalizer and self.operation.status.job is None and not first_here

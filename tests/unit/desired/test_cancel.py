@@ -167,14 +167,27 @@ def test_an_end_before_the_deletion_counts_while_the_job_is_being_deleted():
 
 
 def test_a_deletion_before_any_job_settles_at_once_and_makes_none():
-    """Asked after, since an earlier process may have made one; then the one answer."""
+    """Whoever set the finalizer knows that there is no Job, so there is nothing to wait for."""
     operation = make_operation().with_finalizer().deleting(at(3))
 
-    assert plan(make_observed(operation), at(3)) == Plan(look=Look.JOB)
-    decided = plan(make_observed(operation, job_gone=True), at(3))
+    decided = plan(make_observed(operation, notes=Notes(finalizer_added=True), job_gone=True), at(3))
+
     assert kinds(decided) == [WriteStatus, PostEvent, RemoveFinalizer]
     assert written(decided).phase is Phase.CANCELLED
     assert states(written(decided))["Started"] == "False/Cancelled"
+
+
+def test_a_deletion_met_by_a_new_process_asks_after_job_and_pods():
+    """The Job an earlier process made may be gone by hand while its pods still run; only then it is settled."""
+    operation = make_operation().with_finalizer().deleting(at(3))
+    stray = [make_pod().running().deleting(at(33))]
+
+    assert plan(make_observed(operation), at(4)) == Plan(look=Look.JOB)
+    assert plan(make_observed(operation, job_gone=True), at(4)) == Plan(look=Look.PODS)
+    waits = plan(make_observed(operation, None, stray, job_gone=True), at(4))
+    assert kinds(waits) == [WriteStatus]
+    assert written(waits).phase is Phase.CANCELLING
+    assert written(plan(make_observed(operation, None, [], job_gone=True), at(4))).phase is Phase.CANCELLED
 
 
 def test_a_job_found_by_a_new_process_is_cancelled():
