@@ -87,8 +87,15 @@ class World:
             meta = job["metadata"]
             if not _over(job) and not meta.get("deletionTimestamp") and not job.get("status", {}).get("pod"):
                 owner = meta["labels"][LABEL_OPERATION_UID]
-                pod: Body = {"metadata": {"name": f"{meta['name']}-pod", "labels": {LABEL_OPERATION_UID: owner}}}
-                pod |= {"spec": {"containers": [{"name": "main"}]}, "status": {"phase": "Pending"}, "job": meta["uid"]}
+                pod: Body = {
+                    "metadata": {"name": f"{meta['name']}-{meta['uid']}", "labels": {LABEL_OPERATION_UID: owner}}
+                }
+                pod |= {
+                    "spec": {"containers": [{"name": "main"}]},
+                    "status": {"phase": "Pending"},
+                    "job": meta["uid"],
+                    "of": meta["name"],
+                }
                 self.api.add("pods", pod)
                 self._job(meta["name"], pod=True, active=1)
 
@@ -200,7 +207,7 @@ def _over(job: Body) -> bool:
 
 
 def _job_name(pod: Body) -> str:
-    return str(pod["metadata"]["name"]).removesuffix("-pod")
+    return str(pod["of"])
 
 
 def _told_to_stop(body: Body) -> None:
