@@ -57,7 +57,7 @@ test: verify ## what CI runs: verify and every tier; anything not run is a failu
 	$(PYTEST) --require-all-tiers tests/unit tests/model tests/house tests/controlplane tests/e2e
 
 test-full: verify ## `test` and the long tests marked full
-	$(PYTEST) --require-all-tiers --full tests/unit tests/model tests/house tests/controlplane tests/e2e
+	ALO_EXPLORE=1 $(PYTEST) --require-all-tiers --full tests/unit tests/model tests/house tests/controlplane tests/e2e
 
 bench: ## measurements (not built yet)
 	@echo "bench: not built yet" >&2; exit 2

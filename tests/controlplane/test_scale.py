@@ -3,6 +3,7 @@
 import os
 import time
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.needs(Capability.AUDIT_LOG, Capability.SIMULATED_NODES)
 
 THOUSAND = 1000
 MOST_WRITES = 5
+PATIENCE = timedelta(seconds=59)  # seen from the API server, a little less than the minute the operator waits
 
 
 def a_thousand(seconds_of):
@@ -29,6 +31,17 @@ def cpu_seconds(pid):
     """The processor time a process has used, of user and kernel together."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def within_budget(history):
+    """At most five writes, and one more where the work still had not started a minute after its Job was made.
+
+    That one is the reason for waiting, which a cluster too slow for a thousand at once may owe its users.
+    """
+    count = sum(sent.resource != "events" for sent in history.requests)
+    moments = {deed: moment for moment, deed in reversed(history.deeds)}
+    waited = Deed.SAID in moments and moments[Deed.SAID] - moments[Deed.JOB] >= PATIENCE
+    return count <= MOST_WRITES + waited
 
 
 def run(api, cluster, namespace, operators, audit, work):
@@ -51,7 +64,7 @@ def run(api, cluster, namespace, operators, audit, work):
     )
     assert {name: history.jobs for name, history in found.items() if name and history.jobs != 1} == {}
     assert len(api.list("jobs", namespace)) == len(work)
-    assert max(writes) <= MOST_WRITES
+    assert {one.name: str(found[one.name]) for one in work if not within_budget(found[one.name])} == {}
     assert events == {1: sum(one.fails for one in work), 0: sum(not one.fails for one in work)}
     assert found[""].requests == []
 
@@ -62,6 +75,7 @@ def test_a_thousand_operations_settle_for_five_writes_each(api, cluster, namespa
 
 
 @pytest.mark.full
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seconds", [0, 3])
 def test_a_thousand_alike_settle_for_five_writes_each(api, cluster, namespace, operators, audit, seconds):
     """All end at once, or all run for three seconds; a hundred fail."""

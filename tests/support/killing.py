@@ -70,10 +70,15 @@ def kill(operator: OperatorProcess) -> Death:
     return Death(dead, dead + IN_FLIGHT)
 
 
-def kill_after(operator: OperatorProcess, seconds: float) -> Death:
-    """SIGKILL after some seconds."""
+def pass_time(seconds: float) -> None:
+    """Return at a random moment that somebody has drawn; never a stand-in for a condition."""
     until = time.monotonic() + seconds
     wait_for(lambda: time.monotonic() >= until, seconds + 5, "the random moment", interval=0.01)
+
+
+def kill_after(operator: OperatorProcess, seconds: float) -> Death:
+    """SIGKILL after some seconds."""
+    pass_time(seconds)
     return kill(operator)
 
 

@@ -108,6 +108,7 @@ class App:
 
     async def _stop(self, **_: Any) -> None:
         logger.info("stopping: finishing what is under way")
+        asyncio.get_running_loop().set_exception_handler(_at_the_end)
         await self.pool.stop(DRAIN)
         await self.listener.stop()
         for task in self._tasks:
@@ -153,6 +154,14 @@ class App:
     def _refresh(self) -> None:
         metrics.QUEUE_DEPTH.set(len(self.queue))
         metrics.KNOWN.set(len(self.cache))
+
+
+def _at_the_end(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Watches that are cut short by the end of the process are no error."""
+    if "asyncgen" in context:
+        logger.debug("%s", context.get("message", ""))
+    else:
+        loop.default_exception_handler(context)
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):

@@ -131,6 +131,9 @@ class Cache:
     def job_gone(self, uid: str) -> None:
         """The API server was asked and has no Job for this operation."""
         self._jobless.add(uid)
+        notes = self.notes(uid)
+        if notes.job_gone_seen is None:
+            self.note(uid, replace(notes, job_gone_seen=clock.now()))
         if uid in self._jobs:
             self._jobs[uid].gone = True
 

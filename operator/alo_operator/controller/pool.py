@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from alo_operator.api.conditions import ConditionType
@@ -119,6 +120,8 @@ class Pool:
         for _ in range(_MOST_LOOKS):
             if decision.look is None:
                 return observed, decision
+            if pause := self._tools.gatherer.postponed(decision.look):
+                return observed, Plan(wake=clock.now() + timedelta(seconds=pause))
             observed = await self._tools.gatherer.look(observed, decision.look)
             decision = plan(observed, clock.now(), log_tail=self._tools.log_tail)
         if decision.look is not None:

@@ -85,16 +85,21 @@ async def _rights(cluster: Cluster, options: Options) -> None:
         for verb in verbs
     ] + [(options.lease.namespace, verb, *LEASE_NEEDED[1:]) for verb in LEASE_NEEDED[0]]
     granted = await asyncio.gather(*(_may(cluster, *question) for question in asked))
-    missing = [
-        f"{verb} {f'{resource}.{group}'.rstrip('.')} in {f'namespace {namespace}' if namespace else 'all namespaces'}"
-        for (namespace, verb, group, resource), yes in zip(asked, granted, strict=True)
-        if not yes
-    ]
+    missing: dict[tuple[str | None, str, str], list[str]] = {}
+    for (namespace, verb, group, resource), yes in zip(asked, granted, strict=True):
+        if not yes:
+            missing.setdefault((namespace, group, resource), []).append(verb)
     if missing:
         raise ConfigurationError(
-            f"the operator's user lacks rights: {'; '.join(missing)}",
+            f"the operator's user lacks rights: {'; '.join(_right(verbs, *where) for where, verbs in missing.items())}",
             "Install the shipped roles with: kubectl apply -k manifests/base (or run with an admin kubeconfig)",
         )
+
+
+def _right(verbs: list[str], namespace: str | None, group: str, resource: str) -> str:
+    kind, slash, subresource = resource.partition("/")
+    what = f"{kind}.{group}".rstrip(".") + slash + subresource
+    return f"{', '.join(verbs)} {what} in {f'namespace {namespace}' if namespace else 'all namespaces'}"
 
 
 async def _may(cluster: Cluster, namespace: str | None, verb: str, group: str, resource: str) -> bool:

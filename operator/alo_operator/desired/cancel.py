@@ -82,43 +82,59 @@ def ladder(observed: Observed, request: Request, now: datetime) -> Plan:
         patience = job.deleting + timedelta(seconds=job.grace_seconds) + ABANDON_AFTER
         if now < patience:
             return Plan(wake=patience)
-    elif job is None and operation.status.job is None:
-        asked = Cancellation(request_time=stamp(now), source=request.source, reason=clip(request.reason, REASON))
+    asked = Cancellation(request_time=stamp(now), source=request.source, reason=clip(request.reason, REASON))
+    if observed.job is None and operation.status.job is None and not observed.unrecorded_work:
         return settle(observed, _outcome(observed, request, ()), now, asked)
     if observed.pods is None:
         return Plan(look=Look.PODS)
     if still_there(observed, now):
-        return Plan(note, wake=now + PODS_RECHECK)
+        return Plan(note, wake=next_recheck(observed, now))
     unheard = observed.notes.listening and observed.notes.last_words is None
-    if unheard and now < _asked(observed.operation, now) + _grace(observed) + ABANDON_AFTER:
+    if unheard and now < _since(observed, now) + _grace(observed) + ABANDON_AFTER:
         return Plan(note, wake=now + PODS_RECHECK)  # the listener hears of the end a moment later than we do
-    return settle(observed, _outcome(observed, request, observed.pods), now)
+    return settle(observed, _outcome(observed, request, observed.pods), now, asked)
 
 
 def still_there(observed: Observed, now: datetime) -> bool:
-    """Whether a pod of the work may still be running; one that outlived its grace period by a minute is given up."""
-    due = _asked(observed.operation, now) + _grace(observed)
-    return any(now < (pod.deleting or due) + ABANDON_AFTER for pod in _lingering(observed.pods or ()))
+    """Whether a pod of the work may still be running; one that outlived its grace period by a minute is given up.
 
-
-def _asked(operation: OperationView, now: datetime) -> datetime:
-    cancellation = operation.status.cancellation
-    return cancellation.request_time if cancellation else operation.deleting or now
+    A pod that nobody is deleting, as after `kubectl delete job --cascade=orphan`, has its time from when the end was
+    asked for or the Job was found gone.
+    """
+    due = _since(observed, now) + _grace(observed)
+    return any(now < (pod.deleting or due) + ABANDON_AFTER for pod in lingering(observed.pods or ()))
 
 
 def _grace(observed: Observed) -> timedelta:
     return timedelta(seconds=observed.job.grace_seconds if observed.job else DEFAULT_GRACE_SECONDS)
 
 
-def _lingering(pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
+def next_recheck(observed: Observed, now: datetime) -> datetime:
+    """When to look at the pods again: every second at first, later ever more rarely."""
+    return now + max(PODS_RECHECK, (now - _since(observed, now)) / 10)
+
+
+def _since(observed: Observed, now: datetime) -> datetime:
+    cancellation = observed.operation.status.cancellation
+    if cancellation:
+        return cancellation.request_time
+    return observed.operation.deleting or observed.notes.job_gone_seen or now
+
+
+def lingering(pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
     return tuple(pod for pod in pods if pod.deleting or not pod.finished)
 
 
 def _outcome(observed: Observed, request: Request, pods: tuple[PodView, ...]) -> Outcome:
-    abandoned = _lingering(pods)
     outcome = _ending(observed.operation, request)
     if observed.job and observed.notes.last_words:
         outcome = with_last_words(outcome, observed.job, observed.notes.last_words)
+    return with_abandoned(outcome, pods)
+
+
+def with_abandoned(outcome: Outcome, pods: tuple[PodView, ...]) -> Outcome:
+    """`outcome`, naming the pods that were given up."""
+    abandoned = lingering(pods)
     if not abandoned or not outcome.failure:
         return outcome
     said = "the pod did not go within its grace period and a minute; its node may be gone, and the work still running"

@@ -127,6 +127,7 @@ class Notes:
     started_seen: datetime | None = None
     last_look: datetime | None = None
     refusal: Refusal | None = None
+    job_gone_seen: datetime | None = None
     finalizer_added: bool = False  # by this process, so that no Job can exist that it does not know of
     listening: bool = False  # to the pods of work that is being stopped
     last_words: tuple[PodView, ...] | None = None  # what was heard; set when the listening is over
@@ -147,3 +148,9 @@ class Observed:
     pods: tuple[PodView, ...] | None = None
     creation_failure: str | None = None
     notes: Notes = field(default_factory=Notes)
+
+    @property
+    def unrecorded_work(self) -> bool:
+        """Whether an earlier process may have made a Job of which no status tells; only its pods would show."""
+        first_here = self.notes.finalizer_added or self.notes.refusal is not None
+        return self.operation.has_finalizer and self.operation.status.job is None and not first_here

@@ -124,7 +124,8 @@ def failed(job: JobView, end: JobEnd, pods: tuple[PodView, ...]) -> Outcome:
         _in_one_line(message),
         failure=failure,
         attempts=_attempts(job, pod, worker),
-        started=_earliest(pods) or job.start_time,
+        # Pods that are there and never ran anything were deleted, or refused by their node, before the start.
+        started=_earliest(pods) if pods else job.start_time,
     )
 
 

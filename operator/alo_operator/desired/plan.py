@@ -19,7 +19,7 @@ from alo_operator.desired.job import build_job
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Observed, OperationView
 from alo_operator.desired.outcome import Outcome, failed, rejected, succeeded
-from alo_operator.desired.settling import settle, stamp
+from alo_operator.desired.settling import event_of, settle, stamp
 from alo_operator.desired.steps import AddFinalizer, CreateJob, Look, Plan, RemoveFinalizer, Step, WriteStatus
 from alo_operator.desired.unsupported import not_supported
 from alo_operator.errors import InvalidInput, InvalidJob
@@ -71,7 +71,8 @@ def _after_the_end(operation: OperationView, now: datetime) -> Plan:
     if operation.status.observed_generation < operation.generation and not operation.deleting:
         steps.append(WriteStatus(record.followed(operation, stamp(now))))
     if operation.has_finalizer:
-        steps.append(RemoveFinalizer())
+        # The plan that settled it was interrupted; its Event has the same name, so that there is never a second one.
+        steps += [*event_of(operation.status), RemoveFinalizer()]
     return Plan(tuple(steps))
 
 
@@ -100,9 +101,10 @@ def _without_job(observed: Observed, now: datetime, *, log_tail: bool) -> Plan:
         if observed.pods is None:
             return Plan(look=Look.PODS)
         if cancel.still_there(observed, now):
-            return Plan(wake=now + cancel.PODS_RECHECK)
+            return Plan(wake=cancel.next_recheck(observed, now))
         said = "the Job was deleted by somebody else before it had ended; whether its work was done is not known"
-        return settle(observed, rejected(Reason.OUTCOME_UNKNOWN, said, FailureType.INFRASTRUCTURE), now)
+        unknown = rejected(Reason.OUTCOME_UNKNOWN, said, FailureType.INFRASTRUCTURE)
+        return settle(observed, cancel.with_abandoned(unknown, observed.pods), now)
     if problem := not_supported(operation):
         return _refused(operation, problem, now)
     if held := pause.before_the_start(operation, now):
@@ -125,6 +127,8 @@ def _without_job(observed: Observed, now: datetime, *, log_tail: bool) -> Plan:
 
 def _live(observed: Observed, job: JobView, now: datetime) -> Plan:
     operation, notes = observed.operation, observed.notes
+    if not operation.has_finalizer:
+        return Plan((AddFinalizer(),))  # taken off by hand; deletion could not wait for the pods
     if not job.started and operation.status.phase is Phase.PENDING:
         since = job.start_time or job.created or operation.created
         due = waiting.next_look(since, notes.last_look)
@@ -133,6 +137,9 @@ def _live(observed: Observed, job: JobView, now: datetime) -> Plan:
                 return Plan(look=Look.REASON)
             return Plan(_follow(operation, now) or _ready_when_accepted(operation, job, now), wake=due)
         why = waiting.why_waiting(observed.pods, observed.creation_failure)
+        if not why.telling and now < since + waiting.LOOK_AGES[-1]:
+            said = _follow(operation, now) or _ready_when_accepted(operation, job, now)
+            return Plan(said, wake=waiting.next_look(since, now))
         if why.fatal:
             return cancel.ladder(observed, cancel.hopeless(why), now)
         return Plan(_say_waiting(operation, job, why, now), wake=waiting.next_look(since, now))

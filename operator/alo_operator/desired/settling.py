@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alo_operator.api.conditions import ConditionType
 from alo_operator.api.phases import Phase
-from alo_operator.api.status import Cancellation
+from alo_operator.api.status import Cancellation, OperationStatus
 from alo_operator.desired import record
+from alo_operator.desired.deadlines import condition_of
 from alo_operator.desired.observed import Observed
 from alo_operator.desired.outcome import Outcome
 from alo_operator.desired.steps import Plan, PostEvent, RemoveFinalizer, Step, WriteStatus
@@ -19,13 +21,20 @@ def settle(observed: Observed, outcome: Outcome, now: datetime, request: Cancell
     """
     operation = observed.operation
     job = observed.job if observed.job and observed.job.owner_uid == operation.uid else None
-    steps: list[Step] = [WriteStatus(record.settled(operation, job, outcome, stamp(now), request))]
-    if outcome.phase is not Phase.SUCCEEDED:
-        # Before the finalizer goes: whatever interrupts the plan there leaves nothing that would post it later.
-        steps.append(PostEvent(outcome.phase is not Phase.CANCELLED, outcome.reason, outcome.message))
+    status = record.settled(operation, job, outcome, stamp(now), request)
+    # The Event before the finalizer goes: whatever interrupts the plan after that leaves nobody to post it.
+    steps: list[Step] = [WriteStatus(status), *event_of(status)]
     if operation.has_finalizer:
         steps.append(RemoveFinalizer())
     return Plan(tuple(steps))
+
+
+def event_of(status: OperationStatus) -> tuple[Step, ...]:
+    """The one Event of a settled operation: none for a success."""
+    said = condition_of(status, ConditionType.SUCCEEDED)
+    if status.phase is Phase.SUCCEEDED or said is None:
+        return ()
+    return (PostEvent(status.phase is not Phase.CANCELLED, said.reason, said.message),)
 
 
 def stamp(now: datetime) -> datetime:

@@ -37,6 +37,11 @@ class Waiting:
     message: str
 
     @property
+    def telling(self) -> bool:
+        """Whether it says more than "not yet": in the first minute anything else is only a queue."""
+        return self.reason not in (Reason.NO_POD, Reason.PENDING, Reason.CONTAINER_CREATING)
+
+    @property
     def fatal(self) -> bool:
         """Whether the work can never start as it is written."""
         return self.reason is Reason.INVALID_IMAGE_NAME

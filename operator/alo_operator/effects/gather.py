@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -18,6 +19,9 @@ from alo_operator.effects.cluster import Cluster
 from alo_operator.effects.records import Records
 from alo_operator.errors import NotFound
 
+# Looks at what has not started, over all operations: a burst that only queues must not slow the API server down more.
+_LOOKS_PER_SECOND: Final = 10.0
+_LOOKS_AT_ONCE: Final = 20.0
 _POD_LIMIT: Final = 2000  # of one operation; enough to find what failed last, and no more than a pass should hold
 
 
@@ -26,6 +30,19 @@ class Gatherer:
 
     def __init__(self, cluster: Cluster, records: Records) -> None:
         self._cluster, self._records = cluster, records
+        self._looks, self._filled = _LOOKS_AT_ONCE, clock.monotonic()
+
+    def postponed(self, look: Look) -> float:
+        """Seconds after which to ask again whether `look` may be done (1 to 10); 0: now, and it counts as done."""
+        if look is not Look.REASON:
+            return 0.0
+        now = clock.monotonic()
+        self._looks = min(_LOOKS_AT_ONCE, self._looks + (now - self._filled) * _LOOKS_PER_SECOND)
+        self._filled = now
+        if self._looks < 1:
+            return random.uniform(1, 10)  # noqa: S311 - spread, so that not all ask at once again
+        self._looks -= 1
+        return 0.0
 
     async def look(self, observed: Observed, look: Look) -> Observed:
         """`observed` with what `look` asks for filled in."""

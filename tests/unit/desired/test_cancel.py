@@ -76,11 +76,27 @@ def test_a_cancellation_is_settled_once_job_and_pods_are_gone():
     assert not only(decided, PostEvent).warning
 
 
-def test_a_pod_that_is_still_there_is_waited_for():
-    """The Job can go before its pods where somebody deleted it in the background."""
+@pytest.mark.parametrize(("now", "next_look"), [(22, 23), (30, 31), (60, 64), (110, 119)])
+def test_a_pod_that_is_still_there_is_waited_for(now, next_look):
+    """The Job can go before its pods where somebody deleted it in the background; looks become ever rarer."""
     pods = [make_pod().running().deleting(at(51))]
 
-    assert plan(make_observed(recorded(), None, pods, job_gone=True), at(52)) == Plan(wake=at(53))
+    assert plan(make_observed(recorded(), None, pods, job_gone=True), at(now)) == Plan(wake=at(next_look))
+
+
+def test_pods_that_nobody_deletes_are_given_up_too():
+    """After --cascade=orphan they run on without an owner; a minute past a grace period they are named and left."""
+    operation = make_operation().running(at(1))
+    pods = [make_pod("stray").running()]
+    notes = Notes(job_gone_seen=at(20))
+
+    waits = plan(make_observed(operation, None, pods, notes=notes, job_gone=True), at(109))
+    gives_up = plan(make_observed(operation, None, pods, notes=notes, job_gone=True), at(110))
+
+    assert waits.wake > at(109)
+    status = written(gives_up)
+    assert status.failure.reason == Reason.OUTCOME_UNKNOWN
+    assert [cause.name for cause in status.failure.causes] == ["stray"]
 
 
 def test_a_pod_on_a_dead_node_is_given_up_and_named():
@@ -104,7 +120,10 @@ def test_a_pod_that_ignores_its_end_is_waited_for_until_then():
     job = make_job().ready().deleting(at(21))
     pods = [make_pod().running().deleting(at(90))]
 
-    assert plan(make_observed(recorded(), job, pods, notes=DEAF), at(112)) == Plan(wake=at(113))
+    decided = plan(make_observed(recorded(), job, pods, notes=DEAF), at(112))
+
+    assert decided.steps == ()
+    assert at(112) < decided.wake <= at(150)
 
 
 def test_finished_pods_do_not_hold_a_cancellation_up():
@@ -152,14 +171,27 @@ def test_an_end_before_the_deletion_counts_while_the_job_is_being_deleted():
 
 
 def test_a_deletion_before_any_job_settles_at_once_and_makes_none():
-    """Asked after, since an earlier process may have made one; then the one answer."""
+    """Whoever set the finalizer knows that there is no Job, so there is nothing to wait for."""
     operation = make_operation().with_finalizer().deleting(at(3))
 
-    assert plan(make_observed(operation), at(3)) == Plan(look=Look.JOB)
-    decided = plan(make_observed(operation, job_gone=True), at(3))
+    decided = plan(make_observed(operation, notes=Notes(finalizer_added=True), job_gone=True), at(3))
+
     assert kinds(decided) == [WriteStatus, PostEvent, RemoveFinalizer]
     assert written(decided).phase is Phase.CANCELLED
     assert states(written(decided))["Started"] == "False/Cancelled"
+
+
+def test_a_deletion_met_by_a_new_process_asks_after_job_and_pods():
+    """The Job an earlier process made may be gone by hand while its pods still run; only then it is settled."""
+    operation = make_operation().with_finalizer().deleting(at(3))
+    stray = [make_pod().running().deleting(at(33))]
+
+    assert plan(make_observed(operation), at(4)) == Plan(look=Look.JOB)
+    assert plan(make_observed(operation, job_gone=True), at(4)) == Plan(look=Look.PODS)
+    waits = plan(make_observed(operation, None, stray, job_gone=True), at(4))
+    assert kinds(waits) == [WriteStatus]
+    assert written(waits).phase is Phase.CANCELLING
+    assert written(plan(make_observed(operation, None, [], job_gone=True), at(4))).phase is Phase.CANCELLED
 
 
 def test_a_job_found_by_a_new_process_is_cancelled():

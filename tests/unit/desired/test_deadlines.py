@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from alo_operator.api.conditions import Reason
 from alo_operator.api.phases import Phase
 from alo_operator.desired.deadlines import Deadline, backstop, next_deadline
 from alo_operator.desired.plan import plan
@@ -12,9 +13,9 @@ from alo_operator.desired.steps import DeleteJob, PostEvent, WatchPods, WriteSta
 from tests.support.builders import at, make_job, make_observed, make_operation
 from tests.support.plans import kinds, states, written
 
-LATE = "ScheduleToStartTimeout"
-LONG = "StartToCloseTimeout"
-OVER = "ScheduleToCloseTimeout"
+LATE = Reason.SCHEDULE_TO_START_TIMEOUT
+LONG = Reason.START_TO_CLOSE_TIMEOUT
+OVER = Reason.SCHEDULE_TO_CLOSE_TIMEOUT
 
 
 def limited(start=None, work=None, whole=None):

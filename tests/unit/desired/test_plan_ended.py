@@ -172,6 +172,17 @@ def test_a_settled_operation_is_only_let_go(with_finalizer):
         assert decided == Plan((RemoveFinalizer(),) if with_finalizer else ())
 
 
+def test_an_event_that_an_interrupted_plan_did_not_post_is_posted():
+    """While the finalizer is there the plan that settled was not finished; the Event's name keeps it from doubling."""
+    first = plan(make_observed(PENDING, make_job().failed(at(5)), [make_pod().failed(3)]), at(5))
+    operation = make_operation().having(written(first)).with_finalizer()
+
+    decided = plan(make_observed(operation), at(6))
+
+    assert kinds(decided) == [PostEvent, RemoveFinalizer]
+    assert only(decided, PostEvent) == only(first, PostEvent)
+
+
 def test_a_settled_operation_follows_a_later_spec_and_changes_nothing_else():
     """The generation is free after the end; the answer is not."""
     operation = make_operation().settled().generation(2)

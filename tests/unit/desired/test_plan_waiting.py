@@ -79,14 +79,24 @@ def test_a_changed_reason_is_written_once():
     operation = make_operation().with_finalizer()
     operation.having(written(plan(waits([NOT_PULLED], operation), at(10))))
 
-    changed = plan(waits([make_pod().waiting("ContainerCreating")], operation, last_look=30), at(30))
+    changed = plan(waits([make_pod().waiting("CreateContainerError")], operation, last_look=30), at(30))
 
     started = condition(written(changed), ConditionType.STARTED)
-    assert started.reason == Reason.CONTAINER_CREATING
+    assert started.reason == Reason.CREATE_CONTAINER_ERROR
     assert started.last_transition_time == at(10)
     operation.having(written(changed))
-    again = plan(waits([make_pod().waiting("ContainerCreating")], operation, last_look=30), at(30))
+    again = plan(waits([make_pod().waiting("CreateContainerError")], operation, last_look=30), at(30))
     assert again.steps == ()
+
+
+@pytest.mark.parametrize(
+    ("pods", "reason"),
+    [([], "NoPod"), ([make_pod()], "Pending"), ([make_pod().waiting("ContainerCreating")], "ContainerCreating")],
+)
+def test_a_mere_queue_is_not_worth_a_word_in_the_first_minute(pods, reason):
+    """A busy cluster is made no busier by operations that tell of it."""
+    assert plan(waits(pods, last_look=30), at(30)) == Plan(wake=at(60))
+    assert states(written(plan(waits(pods, last_look=60), at(60))))["Started"] == f"False/{reason}"
 
 
 def test_an_image_name_that_can_never_work_is_cancelled_at_once():
