@@ -112,6 +112,12 @@ def test_work_that_runs_is_listened_to_before_it_is_told():
     assert kinds(plan(make_observed(cancelling(), job, notes=Notes(listening=True)), at(21))) == [DeleteJob]
 
 
+def test_a_pod_that_may_only_be_starting_is_listened_to():
+    """The Job shows it as ready a moment after its worker has begun; a Job without pods has nobody to listen to."""
+    assert kinds(plan(make_observed(cancelling(), make_job().status(active=1)), at(21))) == [WatchPods, DeleteJob]
+    assert kinds(plan(make_observed(cancelling(), make_job()), at(21))) == [DeleteJob]
+
+
 def test_a_new_process_listens_to_what_is_still_being_stopped():
     """The old one's ears died with it."""
     assert kinds(plan(make_observed(cancelling(), make_job().ready().deleting(at(21))), at(22))) == [WatchPods]
