@@ -27,6 +27,8 @@ from alo_operator.desired.waiting import Waiting
 # How long past its grace period a pod may still be there before its node is taken for dead.
 ABANDON_AFTER: Final = timedelta(seconds=60)
 PODS_RECHECK: Final = timedelta(seconds=1)
+# How long after the end of Job and pods a listener may still tell of it; its connection may be dead, too.
+HEARING: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,8 @@ def ladder(observed: Observed, request: Request, now: datetime) -> Plan:
         return Plan(look=Look.PODS)
     if still_there(observed, now):
         return Plan(note, wake=next_recheck(observed, now))
-    unheard = observed.notes.listening and observed.notes.last_words is None
-    if unheard and now < _since(observed, now) + _grace(observed) + ABANDON_AFTER:
+    unheard = observed.job_gone and observed.notes.listening and observed.notes.last_words is None
+    if unheard and now < (observed.notes.job_gone_seen or now) + HEARING:
         return Plan(note, wake=now + PODS_RECHECK)  # the listener hears of the end a moment later than we do
     return settle(observed, _outcome(observed, request, observed.pods), now, asked)
 

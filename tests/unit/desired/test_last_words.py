@@ -134,14 +134,26 @@ def test_the_answer_waits_for_the_listener():
     assert waits == Plan(wake=at(26))
 
 
-def test_a_listener_that_never_ends_is_not_waited_for_longer_than_a_pod():
-    """A connection may be dead without anybody having said so: the grace period and a minute are enough."""
-    job, listening = make_job().deleting(at(21)), Notes(listening=True)
+def test_a_listener_that_never_ends_is_not_waited_for():
+    """A connection may be dead without anybody having said so: ten seconds after the Job was found gone are enough."""
+    job, listening = make_job().deleting(at(21)), Notes(listening=True, job_gone_seen=at(25))
 
-    decided = plan(make_observed(cancelling(), job, [], job_gone=True, notes=listening), at(20 + 30 + 60))
+    assert plan(make_observed(cancelling(), job, [], job_gone=True, notes=listening), at(34)).wake == at(35)
+    decided = plan(make_observed(cancelling(), job, [], job_gone=True, notes=listening), at(35))
 
     assert isinstance(decided.steps[0], WriteStatus)
     assert written(decided).phase is Phase.CANCELLED
+
+
+def test_a_pod_on_a_dead_node_keeps_nobody_listening_for_ever():
+    """Where the Job outlives its patience nothing more will be heard of its pods."""
+    lost = make_pod("lost").running().deleting(at(51))
+
+    decided = plan(
+        make_observed(cancelling(), make_job().deleting(at(21)), [lost], notes=Notes(listening=True)), at(111)
+    )
+
+    assert written(decided).failure.causes[0].name == "lost"
 
 
 def test_a_pod_on_a_dead_node_is_named_beside_what_another_said():
