@@ -50,7 +50,7 @@ def run(api, cluster, namespace, operators, audit, work):
     cpu, began = cpu_seconds(operator.pid), time.monotonic()
     create(cluster.kubeconfig, namespace, work)
     created = time.monotonic() - began
-    settle(api, namespace, work, timeout=200)
+    settle(api, namespace, work, timeout=400)
     took, cpu = time.monotonic() - began, cpu_seconds(operator.pid) - cpu
 
     found = histories(audit, [one.name for one in work], namespace)
@@ -69,6 +69,7 @@ def run(api, cluster, namespace, operators, audit, work):
     assert found[""].requests == []
 
 
+@pytest.mark.timeout(600)
 def test_a_thousand_operations_settle_for_five_writes_each(api, cluster, namespace, operators, audit):
     """Half of them end at once and half run for three seconds; a hundred fail."""
     run(api, cluster, namespace, operators, audit, a_thousand(lambda index: 3 * (index % 2)))
