@@ -126,7 +126,7 @@ def _live(observed: Observed, job: JobView, now: datetime) -> Plan:
                 return Plan(look=Look.REASON)
             return Plan(_follow(operation, now), wake=earliest(due, deadline))
         why = waiting.why_waiting(observed.pods, observed.creation_failure)
-        if not why.telling and now < created + waiting.LOOK_AGES[-1]:
+        if not why.telling and now < created + waiting.QUEUE_PATIENCE:
             return Plan(_follow(operation, now), wake=earliest(waiting.next_look(created, now), deadline))
         if why.fatal:
             return cancel.ladder(observed, cancel.hopeless(why), now)
