@@ -3,7 +3,6 @@
 import os
 import time
 from collections import Counter
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ pytestmark = pytest.mark.needs(Capability.AUDIT_LOG, Capability.SIMULATED_NODES)
 
 THOUSAND = 1000
 MOST_WRITES = 5
-PATIENCE = timedelta(seconds=59)  # seen from the API server, a little less than the minute the operator waits
 
 
 def a_thousand(seconds_of):
@@ -33,15 +31,9 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def within_budget(history):
-    """At most five writes, and one more where the work still had not started a minute after its Job was made.
-
-    That one is the reason for waiting, which a cluster too slow for a thousand at once may owe its users.
-    """
-    count = sum(sent.resource != "events" for sent in history.requests)
-    moments = {deed: moment for moment, deed in reversed(history.deeds)}
-    waited = Deed.SAID in moments and moments[Deed.SAID] - moments[Deed.JOB] >= PATIENCE
-    return count <= MOST_WRITES + waited
+def over_budget(history):
+    """Whether an operation cost too much; its Event apart, of which the budget has one for each failure."""
+    return sum(sent.resource != "events" for sent in history.requests) > MOST_WRITES
 
 
 def run(api, cluster, namespace, operators, audit, work):
@@ -50,7 +42,7 @@ def run(api, cluster, namespace, operators, audit, work):
     cpu, began = cpu_seconds(operator.pid), time.monotonic()
     create(cluster.kubeconfig, namespace, work)
     created = time.monotonic() - began
-    settle(api, namespace, work, timeout=200)
+    settle(api, namespace, work, timeout=400)
     took, cpu = time.monotonic() - began, cpu_seconds(operator.pid) - cpu
 
     found = histories(audit, [one.name for one in work], namespace)
@@ -64,11 +56,12 @@ def run(api, cluster, namespace, operators, audit, work):
     )
     assert {name: history.jobs for name, history in found.items() if name and history.jobs != 1} == {}
     assert len(api.list("jobs", namespace)) == len(work)
-    assert {one.name: str(found[one.name]) for one in work if not within_budget(found[one.name])} == {}
+    assert max(writes) <= MOST_WRITES, {one.name: str(found[one.name]) for one in work if over_budget(found[one.name])}
     assert events == {1: sum(one.fails for one in work), 0: sum(not one.fails for one in work)}
     assert found[""].requests == []
 
 
+@pytest.mark.timeout(600)
 def test_a_thousand_operations_settle_for_five_writes_each(api, cluster, namespace, operators, audit):
     """Half of them end at once and half run for three seconds; a hundred fail."""
     run(api, cluster, namespace, operators, audit, a_thousand(lambda index: 3 * (index % 2)))

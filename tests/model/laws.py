@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alo_operator.api.names import FINALIZER, LABEL_OPERATION_UID
@@ -10,6 +11,7 @@ from tests.model.world import World, live
 
 Body = dict[str, Any]
 
+_MINUTE: Final = timedelta(minutes=1)
 ANSWER: Final = ("promise", "phase", "result", "failure", "startTime", "completionTime", "specDigest", "attempts")
 
 
@@ -80,6 +82,8 @@ class Laws:
         ended = self._world.ended[uid]
         if phase == "Succeeded":
             assert "Complete" in ended, "a success without a Complete Job"
+            lost = "result" not in status and uid not in self._world.deleted_by_hand
+            assert not lost, "the result was deleted before it was read"
         elif "Complete" in ended:
             # A Job deleted in time counts no end, so this one had completed before any cancellation reached it.
             assert uid in self._world.deleted_by_hand, f"a Complete Job ended as {phase}: {failure}"
@@ -87,8 +91,15 @@ class Laws:
             assert "Failed" in ended, "a worker's failure without a Failed Job"
         if phase == "Cancelled":
             assert uid in self._world.asked_to_stop, "a cancellation that nobody asked for"
-        if phase in ("Cancelled", "TimedOut") and not failure.get("causes"):
-            pods = [
-                pod for pod in self._world.api.every("pods") if pod["metadata"]["labels"][LABEL_OPERATION_UID] == uid
-            ]
-            assert not any(live(pod) for pod in pods), "work is live after its cancellation"
+        if phase in ("Cancelled", "TimedOut"):
+            for pod in self._world.api.every("pods"):
+                if pod["metadata"]["labels"][LABEL_OPERATION_UID] == uid and live(pod):
+                    self._given_up_in_time(pod, status)
+
+    def _given_up_in_time(self, pod: Body, status: Body) -> None:
+        """A pod may be left behind only by name, and only after a minute."""
+        name = pod["metadata"]["name"]
+        assert name in {cause["name"] for cause in status["failure"].get("causes", ())}, f"{name} is live and not named"
+        told = pod["metadata"].get("deletionTimestamp") or status["cancellation"]["requestTime"]
+        waited = datetime.fromisoformat(status["completionTime"]) - datetime.fromisoformat(told)
+        assert waited >= _MINUTE, f"{name} was given up after {waited}"

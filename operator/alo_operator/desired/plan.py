@@ -137,7 +137,7 @@ def _live(observed: Observed, job: JobView, now: datetime) -> Plan:
                 return Plan(look=Look.REASON)
             return Plan(_follow(operation, now) or _ready_when_accepted(operation, job, now), wake=due)
         why = waiting.why_waiting(observed.pods, observed.creation_failure)
-        if not why.telling and now < since + waiting.LOOK_AGES[-1]:
+        if not why.telling and now < since + waiting.QUEUE_PATIENCE:
             said = _follow(operation, now) or _ready_when_accepted(operation, job, now)
             return Plan(said, wake=waiting.next_look(since, now))
         if why.fatal:

@@ -12,6 +12,8 @@ from alo_operator.desired.pod_view import ContainerView, PodView
 
 LOOK_AGES: Final = (timedelta(seconds=10), timedelta(seconds=30), timedelta(seconds=60))
 LOOK_EVERY: Final = timedelta(seconds=60)
+# How long a Job without a pod, or a pod being made, is only a queue: waiting in one costs no writes.
+QUEUE_PATIENCE: Final = timedelta(minutes=5)
 
 _REASONS: Final = {
     "ErrImagePull": Reason.IMAGE_PULL_BACK_OFF,
@@ -38,7 +40,7 @@ class Waiting:
 
     @property
     def telling(self) -> bool:
-        """Whether it says more than "not yet": in the first minute anything else is only a queue."""
+        """Whether it says more than "not yet", which is worth a write only when it lasts (`QUEUE_PATIENCE`)."""
         return self.reason not in (Reason.NO_POD, Reason.PENDING, Reason.CONTAINER_CREATING)
 
     @property

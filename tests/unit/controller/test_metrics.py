@@ -1,0 +1,63 @@
+"""Metrics of requests: named after kinds, never after anything a user chose."""
+
+import pytest
+
+from alo_operator.controller import metrics
+from alo_operator.effects import paths
+
+
+def resource(path):
+    """Under which resource a request to this path is counted."""
+    before = counted()
+    metrics.observe_request("GET", path, 200, 0.01)
+    (found,) = [name for name, value in counted().items() if value != before.get(name, 0)]
+    return found
+
+
+def counted():
+    return {
+        sample.labels["resource"]: sample.value
+        for family in metrics.API_REQUESTS.collect()
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (paths.operations(None), "asyncoperations"),
+        (paths.operations("media"), "asyncoperations"),
+        (paths.operation("media", "resize"), "asyncoperations"),
+        (paths.operation("media", "resize") + "/status", "asyncoperations/status"),
+        (paths.jobs(None), "jobs"),
+        (paths.jobs("media"), "jobs"),
+        (paths.job("media", "resize-0123456789"), "jobs"),
+        (paths.pods("media"), "pods"),
+        (paths.events("media"), "events"),
+        (paths.lease("alo-system", "alo-operator"), "leases"),
+        ("apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "selfsubjectaccessreviews"),
+        ("version", "version"),
+        ("apis/alo-operator.io/v1alpha1", "other"),
+    ],
+)
+def test_a_request_is_counted_under_its_kind(path, expected):
+    """Lists, objects and their status alike."""
+    assert resource(path) == expected
+
+
+@pytest.mark.parametrize("name", ["status", "jobs", "v1", "namespaces", "pods", "a", "v1alpha1", "x-v1-y"])
+def test_no_name_becomes_a_label(name):
+    """A label for each name a user may choose would grow without end."""
+    assert resource(paths.operation(name, name)) == "asyncoperations"
+    assert resource(paths.operation(name, name) + "/status") == "asyncoperations/status"
+    assert resource(paths.job(name, name)) == "jobs"
+    assert resource(paths.operations(name)) == "asyncoperations"
+
+
+def test_what_is_rendered_is_prometheus_text():
+    """With help for each of ours."""
+    text = metrics.render().decode()
+
+    assert "# HELP alo_api_requests_total" in text
+    assert "alo_leader" in text
