@@ -96,6 +96,12 @@ def loses_its_job(life):
     life.works()
 
 
+def is_withdrawn_and_loses_its_job(life):
+    life.starts()
+    life.world.delete_job_by_hand(life.name)
+    life.is_deleted()
+
+
 def waits_for_a_quota(life):
     life.world.quota_full = True
     life.works()
@@ -112,6 +118,7 @@ STORIES = {
     is_withdrawn_before_its_start: (None, {}),
     is_too_late: (Phase.TIMED_OUT, {"timeouts": {"scheduleToStart": "30s"}}),
     loses_its_job: (Phase.FAILED, {}),
+    is_withdrawn_and_loses_its_job: (Phase.CANCELLED, {}),
     waits_for_a_quota: (Phase.SUCCEEDED, {}),
 }
 

@@ -121,7 +121,7 @@ def next_recheck(observed: Observed, now: datetime) -> datetime:
 def _since(observed: Observed, now: datetime) -> datetime:
     cancellation = observed.operation.status.cancellation
     if cancellation:
-        return cancellation.request_time
+        return min(cancellation.request_time, now)  # whatever somebody wrote there, it was not in the future
     return observed.operation.deleting or observed.notes.job_gone_seen or now
 
 

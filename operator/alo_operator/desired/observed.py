@@ -45,7 +45,8 @@ class OperationView:
     """One AsyncOperation.
 
     `raw_spec` is the spec as stored, needed until its Job exists and its digest is in status; a `slim` view has lost
-    it. `spec` is None, and `problem` says why, where this version cannot read it.
+    it. `spec` is None, and `problem` says why, where this version cannot read it. Where it cannot even read the status,
+    as after a rollback, `readable` is False: the operation may have ended, so it is left to the newer version.
     """
 
     name: str
@@ -61,14 +62,16 @@ class OperationView:
     spec: OperationSpec | None
     status: OperationStatus
     problem: str = ""
+    readable: bool = True
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> OperationView:
         """Read an operation as the API server hands it out; never raises for what users can write."""
-        spec, status, problem = None, OperationStatus(), ""
+        spec, status, problem, readable = None, OperationStatus(), "", False
         try:
-            spec = OperationSpec.model_validate(section(body, "spec"))
             status = OperationStatus.model_validate(section(body, "status"))
+            readable = True
+            spec = OperationSpec.model_validate(section(body, "spec"))
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             problem = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
@@ -87,6 +90,7 @@ class OperationView:
             spec=spec,
             status=status,
             problem=problem,
+            readable=readable,
         )
 
     @property

@@ -37,6 +37,8 @@ def plan(observed: Observed, now: datetime, *, log_tail: bool = True) -> Plan:
 
     `log_tail`: whether a failed worker's log may become failure text.
     """
+    if not observed.operation.readable:
+        return Plan()
     if observed.operation.settled:
         return _after_the_end(observed.operation, now)
     decision = _unsettled(observed, now, log_tail=log_tail)

@@ -5,7 +5,7 @@ import pytest
 from alo_operator.api.conditions import ConditionType, Reason
 from alo_operator.api.phases import Phase, Promise
 from alo_operator.desired.job import build_job
-from alo_operator.desired.observed import Notes, Refusal
+from alo_operator.desired.observed import Notes, Observed, OperationView, Refusal
 from alo_operator.desired.plan import plan
 from alo_operator.desired.steps import (
     AddFinalizer,
@@ -204,3 +204,13 @@ def test_a_doubtful_job_is_asked_after_before_anything_is_decided():
     observed = make_observed(make_operation().running(at(1)), make_job().ready(), job_doubtful=True)
 
     assert plan(observed, at(5)) == Plan(look=Look.JOB)
+
+
+def test_an_operation_whose_status_cannot_be_read_is_left_alone():
+    """After a rollback a newer version's words stand there; the work may have ended, so nothing is begun or written."""
+    body = make_operation().body() | {"status": {"observedGeneration": 1, "promise": "Halfway", "phase": "Pending"}}
+
+    observed = Observed(OperationView.from_body(body))
+
+    assert not observed.operation.readable
+    assert plan(observed, at(5)) == Plan()

@@ -6,67 +6,14 @@ import pytest
 
 from alo_operator.api.conditions import Reason
 from alo_operator.api.names import FINALIZER
-from alo_operator.api.phases import Phase
 from alo_operator.controller.cache import Cache
 from alo_operator.desired.job import build_job
-from alo_operator.desired.plan import plan
-from alo_operator.desired.steps import AddFinalizer, CreateJob, DeleteJob, Look, PostEvent, RemoveFinalizer, WriteStatus
+from alo_operator.desired.steps import AddFinalizer, CreateJob, DeleteJob, PostEvent, RemoveFinalizer
 from alo_operator.effects.apply import Applier
-from alo_operator.effects.gather import Gatherer
 from alo_operator.effects.writer import Writer
 from alo_operator.errors import ApiUnreachable, BadRequest, Forbidden, NotLeader, ServerBusy
-from tests.support.builders import at, make_operation
+from tests.support.builders import make_operation
 from tests.support.deaf import DeafListener
-from tests.support.memory_api import MemoryApi
-
-
-class Place:
-    """One operation on one API server, known to one operator."""
-
-    def __init__(self, clock):
-        self.clock, self.api, self.cache = clock, MemoryApi(), Cache()
-        self.lease = 10.0
-        self.applier = Applier(
-            self.api, Writer(self.api, lambda: self.lease), self.cache, DeafListener(self.api, self.cache)
-        )
-        self.gatherer = Gatherer(self.api, self.cache)
-        self.uid = self.api.add("asyncoperations", make_operation().body())["metadata"]["uid"]
-        self.learn()
-
-    def learn(self):
-        self.cache.operation_seen(self.stored())
-
-    @property
-    def view(self):
-        return self.cache.operation(self.uid)
-
-    def stored(self):
-        return self.api.find("asyncoperations", "resize")
-
-    def job(self):
-        return next(self.api.every("jobs"), None)
-
-    def apply(self, *steps):
-        self.clock.run(self.applier.apply(self.view, steps))
-
-    def start(self):
-        self.apply(AddFinalizer(), CreateJob(build_job(self.view)))
-
-    def running(self):
-        status = self.view.status.model_copy(update={"phase": Phase.RUNNING, "observed_generation": 1})
-        return WriteStatus(status)
-
-    def refuse(self, error, method="POST"):
-        def before(asked, path):
-            if asked == method:
-                raise error
-
-        self.api.before = before
-
-
-@pytest.fixture
-def place(clock):
-    return Place(clock)
 
 
 def test_a_start_is_two_writes_and_both_answers_are_known(place):
@@ -153,9 +100,8 @@ def test_a_job_that_is_there_already_is_adopted(place):
     """A repeated start after a crash meets its own Job."""
     place.start()
     place.cache = Cache()
-    place.applier = Applier(
-        place.api, Writer(place.api, lambda: 10.0), place.cache, DeafListener(place.api, place.cache)
-    )
+    listener = DeafListener(place.api, place.cache)
+    place.applier = Applier(place.api, Writer(place.api, lambda: 10.0), place.cache, listener)
     place.learn()
 
     place.apply(CreateJob(build_job(place.view)))
@@ -286,40 +232,3 @@ def test_nothing_is_written_without_the_lease(place):
     with pytest.raises(NotLeader):
         place.apply(AddFinalizer())
     assert place.api.requests == []
-
-
-def test_a_look_at_the_job_makes_it_known(place):
-    """There or not there, it is remembered for the next decision."""
-    missing = place.clock.run(place.gatherer.look(place.cache.observe(place.uid), Look.JOB))
-    assert missing.job_gone
-    assert place.cache.observe(place.uid).job_gone
-
-    place.start()
-    found = place.clock.run(place.gatherer.look(place.cache.observe(place.uid), Look.JOB))
-    assert (found.job.owner_uid, found.job_gone) == (place.uid, False)
-
-
-def test_a_look_at_the_pods_finds_those_of_this_operation(place):
-    """By our label, in this namespace."""
-    for name, uid in (("a", place.uid), ("b", "another")):
-        place.api.add("pods", {"metadata": {"name": name, "labels": {"alo-operator.io/operation-uid": uid}}})
-
-    found = place.clock.run(place.gatherer.look(place.cache.observe(place.uid), Look.PODS))
-
-    assert [pod.name for pod in found.pods] == ["a"]
-
-
-def test_a_look_for_the_reason_reads_events_only_where_there_is_no_pod(place):
-    """The newest failed creation speaks; when the look was is remembered."""
-    place.start()
-    job = place.cache.observe(place.uid).job
-    for name, time, words in (("1", "12:00:01Z", "old"), ("2", "12:00:09Z", "new")):
-        event = {"involvedObject": {"uid": job.uid}, "reason": "FailedCreate", "message": words}
-        place.api.add("events", {"metadata": {"name": name}, "lastTimestamp": f"2026-03-01T{time}", **event})
-    place.clock.advance(10)
-
-    found = place.clock.run(place.gatherer.look(place.cache.observe(place.uid), Look.REASON))
-
-    assert (found.pods, found.creation_failure) == ((), "new")
-    assert place.cache.notes(place.uid).last_look == at(10)
-    assert plan(found, at(10)).look is None
