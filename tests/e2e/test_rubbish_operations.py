@@ -13,16 +13,9 @@ from tests.support.workers import image_job, pod_spec
 pytestmark = pytest.mark.needs(Capability.REAL_KUBELET, Capability.LOAD_IMAGE)
 
 CALLBACK = {"name": "billing", "url": "https://billing.example/alo", "format": "CloudEvents"}
-UNBUILT = {  # each field that may not be built yet -> an operation that uses it
+UNBUILT = {  # each field that is not built yet -> an operation that uses it
     "spec.templateRef": operation("unbuilt-template", template="resize-image"),
-    "spec.timeouts.startToClose": operation(
-        "unbuilt-start-to-close", job=shell_job(""), timeouts={"startToClose": "1h"}
-    ),
-    "spec.timeouts.scheduleToClose": operation("unbuilt-close", job=shell_job(""), timeouts={"scheduleToClose": "1h"}),
     "spec.callbacks": operation("unbuilt-callbacks", job=shell_job(""), callbacks=[CALLBACK]),
-    "spec.suspend": operation("unbuilt-suspend", job=shell_job(""), suspend=True),
-    "spec.cancel": operation("unbuilt-cancel", job=shell_job(""), cancel={}),
-    "spec.readyWhen": operation("unbuilt-ready-when", job=shell_job(""), readyWhen="Started"),
     "spec.retention": operation("unbuilt-retention", job=shell_job(""), retention={"job": "1h"}),
 }
 
@@ -118,12 +111,11 @@ def test_a_field_that_is_not_built_is_refused_by_name(stage):
 
 def test_a_refused_operation_can_be_mended_or_deleted(stage):
     """Taking the unbuilt field out starts the work; deleting takes no time."""
-    if "spec.suspend" in NOT_SUPPORTED:
-        stage.has_condition("unbuilt-suspend", "Accepted", "False", "NotSupported")
-    stage.kubectl("patch", "aop", "unbuilt-suspend", "--type=merge", "--patch", '{"spec":{"suspend":false}}')
+    stage.has_condition("unbuilt-retention", "Accepted", "False", "NotSupported")
+    stage.kubectl("patch", "aop", "unbuilt-retention", "--type=merge", "--patch", '{"spec":{"retention":null}}')
     stage.kubectl("delete", "aop", "unbuilt-template", "--timeout=10s")
 
-    assert stage.settled("unbuilt-suspend")["phase"] == "Succeeded"
+    assert stage.settled("unbuilt-retention")["phase"] == "Succeeded"
 
 
 def test_an_input_of_five_thousand_levels_blinds_no_operator(stage):
