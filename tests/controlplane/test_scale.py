@@ -1,4 +1,4 @@
-"""Many operations at once, a thousand in the long run: all settle, each has one Job, and none costs more than it should."""
+"""Many operations at once, in the long run a thousand: all settle, each has one Job, none costs more than it should."""
 
 import os
 import time
