@@ -181,7 +181,7 @@ _NOTHING: Final = Notes()
 
 
 def _rests(body: Mapping[str, Any]) -> bool:
-    """`OperationView.rests`, decided on the raw object: a restart meets thousands of these."""
+    """Whether nothing is due until somebody changes the object; read off the raw one: a restart meets thousands."""
     status = section(body, "status")
     if text(status, "promise") in ("", Promise.PENDING):
         return False

@@ -103,11 +103,6 @@ class OperationView:
         """Whether the promise has its answer."""
         return self.status.promise is not Promise.PENDING
 
-    @property
-    def rests(self) -> bool:
-        """Whether nothing is due until somebody changes the object: such an operation costs nothing at a restart."""
-        return self.settled and not self.has_finalizer and self.status.observed_generation >= self.generation
-
     def slim(self) -> OperationView:
         """The view without what only the start of the work needs."""
         spec = self.spec.model_copy(update=dict.fromkeys(_BIG)) if self.spec else None

@@ -31,7 +31,6 @@ class ContainerView:
     name: str
     init: bool
     ready: bool
-    restarts: int
     waiting: str
     waiting_message: str
     running_since: datetime | None
@@ -113,7 +112,6 @@ def _container(entry: Mapping[str, Any], *, init: bool) -> ContainerView:
         name=text(entry, "name"),
         init=init,
         ready=entry.get("ready") is True,
-        restarts=number(entry, "restartCount"),
         waiting=text(state, "waiting", "reason"),
         waiting_message=text(state, "waiting", "message"),
         running_since=moment(state, "running", "startedAt"),
