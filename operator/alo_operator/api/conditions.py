@@ -14,6 +14,7 @@ class ConditionType(StrEnum):
     CANCEL_REQUESTED = "CancelRequested"
     COMPLETED = "Completed"
     SUCCEEDED = "Succeeded"
+    RETAINED = "Retained"
     READY = "Ready"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
@@ -25,6 +26,7 @@ class Reason(StrEnum):
     # Accepted
     ACCEPTED = "Accepted"
     NOT_SUPPORTED = "NotSupported"
+    TEMPLATE_NOT_FOUND = "TemplateNotFound"
     # Started=False, while waiting
     PENDING = "Pending"
     IMAGE_PULL_BACK_OFF = "ImagePullBackOff"
@@ -51,10 +53,13 @@ class Reason(StrEnum):
     NON_ZERO_EXIT = "NonZeroExit"
     OOM_KILLED = "OOMKilled"
     RESULT_TOO_LARGE = "ResultTooLarge"
+    INVALID_RESULT = "InvalidResult"
     # rejected: by the request
     INVALID_JOB = "InvalidJob"
     INVALID_IMAGE_NAME = "InvalidImageName"
     INPUT_TOO_LARGE = "InputTooLarge"
+    INVALID_INPUT = "InvalidInput"
+    INVALID_TEMPLATE = "InvalidTemplate"
     JOB_NAME_CONFLICT = "JobNameConflict"
     # rejected: by the surroundings
     EVICTED = "Evicted"

@@ -18,6 +18,8 @@ DIGEST: Final = 128
 UID: Final = 64
 
 INPUT_BYTES: Final = 64 * 1024
+INLINE_BYTES: Final = 4 * 1024  # of a result that is kept in status itself
+RESULT_BYTES: Final = 900 * 1024  # of a result that a worker hands in
 METADATA_ENTRIES: Final = 64
 METADATA_CHARACTERS: Final = 8 * 1024
 CALLBACKS: Final = 16

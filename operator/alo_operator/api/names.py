@@ -31,6 +31,9 @@ LABEL_SIGNING_KEY: Final = f"{GROUP}/signing-key"
 # On the pod; the downward API turns it into the input file.
 INPUT_ANNOTATION: Final = f"{GROUP}/input"
 
+# Of the tokens workers show when they report: a token for anybody else is none for us.
+REPORT_AUDIENCE: Final = GROUP
+
 FINALIZER: Final = f"{GROUP}/cancel-work"
 
 # None starts with "kubectl": Flux takes over fields of managers named so.

@@ -46,8 +46,8 @@ class Condition(ApiModel):
     """One aspect of the operation's state, as Kubernetes' own metav1.Condition has it."""
 
     type: Annotated[str, Field(min_length=1, max_length=limits.WORD)] = Field(
-        description="The aspect: Accepted, Started, Suspended, CancelRequested, Completed, Succeeded, Ready, "
-        "Reconciling or Stalled."
+        description="The aspect: Accepted, Started, Suspended, CancelRequested, Completed, Succeeded, Retained, "
+        "Ready, Reconciling or Stalled."
     )
     status: ConditionStatus = Field(description="True, False or Unknown.")
     observed_generation: Count | None = Field(
@@ -72,6 +72,9 @@ class TemplateStatus(ApiModel):
 
     generation: Count = Field(description="metadata.generation of the OperationTemplate that was used.")
     digest: Digest = Field(description="Digest of the template's spec that was used.")
+    retention: Retention | None = Field(
+        default=None, description="The retention the template gave, for when spec.retention is changed later."
+    )
 
 
 class Effective(ApiModel):
@@ -117,7 +120,10 @@ class Reported(ApiModel):
     """A result that a worker has handed in and that has not settled the operation yet."""
 
     attempt: Uid = Field(description="Uid of the pod that handed it in.")
-    ref: ResultRef | None = Field(default=None, description="Where the reported result is kept.")
+    value: Any = Field(
+        default=None, description="The reported result itself, where it is at most 4 KiB; absent where ref holds it."
+    )
+    ref: ResultRef | None = Field(default=None, description="The object that holds a larger reported result.")
     bytes: Count = Field(default=0, description="Size of the reported result in bytes.")
     sha256: Digest | None = Field(default=None, description="SHA-256 of the reported result, in hexadecimal.")
     content_type: ContentType | None = Field(

@@ -151,7 +151,7 @@ def _ending(operation: OperationView, request: Request) -> Outcome:
     blocked = request.waiting or _last_waiting(operation)
     if request.source is CancelSource.TIMEOUT:
         reason = _reason(request.reason, Reason.SCHEDULE_TO_CLOSE_TIMEOUT)
-        said = too_late(operation.spec.timeouts if operation.spec else None, reason)
+        said = too_late(operation.timeouts, reason)
         if blocked:
             said = f"{said}; it was waiting: {blocked.reason}: {blocked.message}"
         return rejected(reason, said, FailureType.TIMEOUT, retryable=True)

@@ -32,25 +32,24 @@ def next_deadline(operation: OperationView, *, started: bool) -> Deadline | None
     return min(_deadlines(operation, started=started), default=None)
 
 
-def backstop(timeouts: Timeouts | None) -> int | None:
+def backstop(timeouts: Timeouts) -> int | None:
     """`activeDeadlineSeconds` of the Job: ends the work where no operator is left to do it; None: no limit.
 
     The Job's clock starts with the Job and not with its pod, so it covers both timeouts and a margin.
     """
-    if not timeouts or not timeouts.schedule_to_start or not timeouts.start_to_close:
+    if not timeouts.schedule_to_start or not timeouts.start_to_close:
         return None
     whole = parse_duration(timeouts.schedule_to_start) + parse_duration(timeouts.start_to_close) + BACKSTOP_MARGIN
     return int(whole.total_seconds())
 
 
-def too_late(timeouts: Timeouts | None, reason: Reason) -> str:
+def too_late(timeouts: Timeouts, reason: Reason) -> str:
     """The sentence for the timeout that passed; any other reason counts as scheduleToClose."""
-    limits = timeouts or Timeouts()
     if reason is Reason.SCHEDULE_TO_START_TIMEOUT:
-        return f"the work did not start within {limits.schedule_to_start or 'its time'} (timeouts.scheduleToStart)"
+        return f"the work did not start within {timeouts.schedule_to_start or 'its time'} (timeouts.scheduleToStart)"
     if reason is Reason.START_TO_CLOSE_TIMEOUT:
-        return f"the work took longer than {limits.start_to_close or 'it may'} (timeouts.startToClose)"
-    return f"the operation was not over within {limits.schedule_to_close or 'its time'} (timeouts.scheduleToClose)"
+        return f"the work took longer than {timeouts.start_to_close or 'it may'} (timeouts.startToClose)"
+    return f"the operation was not over within {timeouts.schedule_to_close or 'its time'} (timeouts.scheduleToClose)"
 
 
 def condition_of(status: OperationStatus, kind: ConditionType) -> Condition | None:
@@ -64,10 +63,7 @@ def earliest(*moments: datetime | None) -> datetime | None:
 
 
 def _deadlines(operation: OperationView, *, started: bool) -> Iterator[Deadline]:
-    timeouts = operation.spec.timeouts if operation.spec else None
-    if timeouts is None:
-        return
-    status = operation.status
+    timeouts, status = operation.timeouts, operation.status
     if timeouts.schedule_to_start and not started and status.start_time is None:
         yield from _at(operation.created, timeouts.schedule_to_start, Reason.SCHEDULE_TO_START_TIMEOUT)
     if timeouts.schedule_to_close:

@@ -68,7 +68,7 @@ def build_job(operation: OperationView, *, log_tail: bool = True) -> dict[str, A
             f"spec.job.spec.template.spec.restartPolicy is {pod['restartPolicy']!r}: only Never keeps failed pods and "
             "their last words; use Never with backoffLimit for retries, under a new name"
         )
-    if (limit := backstop(operation.spec.timeouts if operation.spec else None)) is not None:
+    if (limit := backstop(operation.timeouts)) is not None:
         spec["activeDeadlineSeconds"] = limit
     spec["podReplacementPolicy"] = "Failed"
     # A node that goes away is not the work's fault and must not use up an attempt.

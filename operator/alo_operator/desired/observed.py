@@ -31,7 +31,7 @@ from pydantic import ValidationError
 from alo_operator.api.conditions import Reason
 from alo_operator.api.names import FINALIZER
 from alo_operator.api.phases import Promise
-from alo_operator.api.spec import OperationSpec
+from alo_operator.api.spec import OperationSpec, Timeouts
 from alo_operator.api.status import OperationStatus
 from alo_operator.desired.fields import Json, moment, number, section, text
 from alo_operator.desired.job_view import JobView
@@ -102,6 +102,15 @@ class OperationView:
     def settled(self) -> bool:
         """Whether the promise has its answer."""
         return self.status.promise is not Promise.PENDING
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """The timeouts in force: each of the operation's own, else the one taken over in status from its template."""
+        own = self.spec.timeouts if self.spec else None
+        taken = self.status.effective.timeouts if self.status.effective else None
+        if own is None or taken is None:
+            return own or taken or Timeouts()
+        return taken.model_copy(update={name: limit for name, limit in own if limit is not None})
 
     def slim(self) -> OperationView:
         """The view without what only the start of the work needs."""

@@ -41,7 +41,7 @@ def of_live_work(operation: OperationView, job: JobView, now: datetime) -> Plan 
     if held(operation):
         first: tuple[Step, ...] = (_patch(job, suspend=False),) if job.suspended else ()
         return Plan((*first, WriteStatus(record.resumed(operation, job, stamp(now)))))
-    limit = backstop(operation.spec.timeouts)
+    limit = backstop(operation.timeouts)
     if limit is not None and job.active_deadline is None and job.start_time and not (job.suspended or job.at_rest):
         # Only now: until the Job controller has resumed it, startTime is that of before the pause, and a deadline
         # counted from there may have passed.

@@ -250,8 +250,8 @@ def _seen(operation: OperationView, job: JobView | None = None) -> OperationStat
     update: dict[str, Any] = {"observed_generation": operation.generation}
     if not operation.status.spec_digest and operation.raw_spec is not None:
         update["spec_digest"] = spec_digest(operation.raw_spec)
-    if not operation.status.effective and operation.spec and operation.spec.timeouts and job:
-        update["effective"] = Effective(timeouts=operation.spec.timeouts)
+    if not operation.status.effective and job and any(limit for _, limit in operation.timeouts):
+        update["effective"] = Effective(timeouts=operation.timeouts)
     if job and not operation.status.job:
         update["job"] = JobRef(name=job.name, uid=job.uid)
     return operation.status.model_copy(update=update)

@@ -105,7 +105,7 @@ def test_a_limit_beyond_all_years_is_none():
 )
 def test_the_backstop_needs_both_limits(operation, seconds):
     """The Job's clock starts with the Job, so it has to cover waiting and working, and a minute more."""
-    assert backstop(operation.view().spec.timeouts) == seconds
+    assert backstop(operation.view().timeouts) == seconds
 
 
 @pytest.mark.parametrize(
