@@ -20,6 +20,7 @@ from alo_operator.controller.pool import Pool, Tools
 from alo_operator.controller.probes import Probes
 from alo_operator.controller.resync import Resync
 from alo_operator.controller.workqueue import WorkQueue
+from alo_operator.desired.settings import Settings
 from alo_operator.effects import clock, credentials
 from alo_operator.effects.apply import Applier
 from alo_operator.effects.cluster import Cluster
@@ -55,7 +56,7 @@ class App:
             self.queue,
             Gatherer(self.cluster, self.cache),
             Applier(self.cluster, self.writer, self.cache, self.listener),
-            log_tail=options.log_tail,
+            settings=Settings(log_tail=options.log_tail),
         )
         self.pool = Pool(tools)
         self.resync = Resync(self.cluster, self.cache, options.namespaces or (None,), self.wake)

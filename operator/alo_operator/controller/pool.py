@@ -14,6 +14,7 @@ from alo_operator.controller.cache import Cache
 from alo_operator.controller.workqueue import WorkQueue
 from alo_operator.desired.observed import Observed
 from alo_operator.desired.plan import plan
+from alo_operator.desired.settings import DEFAULTS, Settings
 from alo_operator.desired.steps import Plan, WriteStatus
 from alo_operator.effects import clock
 from alo_operator.effects.apply import Applier
@@ -36,7 +37,7 @@ class Tools:
     queue: WorkQueue
     gatherer: Gatherer
     applier: Applier
-    log_tail: bool = True
+    settings: Settings = DEFAULTS
 
 
 class Pool:
@@ -116,14 +117,14 @@ class Pool:
         raise AloError(f"no rest after {_MOST_ROUNDS} rounds of writes; is somebody else writing the same status?")
 
     async def _decide(self, observed: Observed) -> tuple[Observed, Plan]:
-        decision = plan(observed, clock.now(), log_tail=self._tools.log_tail)
+        decision = plan(observed, clock.now(), self._tools.settings)
         for _ in range(_MOST_LOOKS):
             if decision.look is None:
                 return observed, decision
             if pause := self._tools.gatherer.postponed(decision.look):
                 return observed, Plan(wake=clock.now() + timedelta(seconds=pause))
             observed = await self._tools.gatherer.look(observed, decision.look)
-            decision = plan(observed, clock.now(), log_tail=self._tools.log_tail)
+            decision = plan(observed, clock.now(), self._tools.settings)
         if decision.look is not None:
             raise AloError(f"still undecided after {_MOST_LOOKS} looks; next would be {decision.look.name}")
         return observed, decision

@@ -21,6 +21,7 @@ from alo_operator.desired.digest import short_hash
 from alo_operator.desired.fields import MAX_DEPTH, Json, entries, section, too_deep
 from alo_operator.desired.observed import OperationView
 from alo_operator.desired.pod_view import worker_container_name
+from alo_operator.desired.settings import DEFAULTS, Settings
 from alo_operator.errors import InvalidInput, InvalidJob
 
 INPUT_DIRECTORY: Final = "/alo/in"
@@ -43,10 +44,8 @@ def job_name(operation: OperationView) -> str:
     return f"{prefix}-{short_hash(operation.uid)}"
 
 
-def build_job(operation: OperationView, *, log_tail: bool = True) -> dict[str, Any]:
+def build_job(operation: OperationView, settings: Settings = DEFAULTS) -> dict[str, Any]:
     """The batch/v1 Job for an operation, ready to be posted with strict field validation.
-
-    `log_tail`: whether the end of a failed worker's log becomes its failure text (where the user chose no policy).
 
     Raises:
         InvalidJob: `spec.job` has something we refuse, or lacks what every Job needs.
@@ -83,7 +82,7 @@ def build_job(operation: OperationView, *, log_tail: bool = True) -> dict[str, A
     metadata = _object(template, "metadata", "spec.job.spec.template", create=True)
     _object(metadata, "labels", "spec.job.spec.template.metadata", create=True).update(labels)
     _hand_over_input(raw, metadata, pod)
-    _equip_worker(operation, metadata, pod, log_tail=log_tail)
+    _equip_worker(operation, metadata, pod, settings)
     own = section(raw, "job", "metadata")
     return {
         "apiVersion": "batch/v1",
@@ -146,13 +145,13 @@ def _hand_over_input(raw: Json, metadata: dict[str, Any], pod: dict[str, Any]) -
     volumes.append({"name": INPUT_VOLUME, "downwardAPI": {"items": [field]}})
 
 
-def _equip_worker(operation: OperationView, metadata: dict[str, Any], pod: dict[str, Any], *, log_tail: bool) -> None:
+def _equip_worker(operation: OperationView, metadata: dict[str, Any], pod: dict[str, Any], settings: Settings) -> None:
     path = "spec.job.spec.template.spec.containers"
     name = worker_container_name(metadata, pod)
     worker = next((c for c in entries(pod, "containers") if c.get("name") == name and name), None)
     if not isinstance(worker, dict):
         raise InvalidJob(f"{path} needs at least one container with a name and an image")
-    if log_tail:
+    if settings.log_tail:
         worker.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
     ours: list[dict[str, Any]] = [
         {"name": "ALO_ID", "value": operation.name},

@@ -19,6 +19,7 @@ from alo_operator.desired.job import build_job
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Observed, OperationView
 from alo_operator.desired.outcome import Outcome, failed, rejected, succeeded
+from alo_operator.desired.settings import DEFAULTS, Settings
 from alo_operator.desired.settling import event_of, settle, stamp
 from alo_operator.desired.steps import AddFinalizer, CreateJob, Look, Plan, RemoveFinalizer, Step, WriteStatus
 from alo_operator.desired.unsupported import not_supported
@@ -32,23 +33,20 @@ POD_RECHECK: Final = timedelta(seconds=1)
 POD_PATIENCE: Final = timedelta(seconds=30)
 
 
-def plan(observed: Observed, now: datetime, *, log_tail: bool = True) -> Plan:
-    """What to do next about one operation, decided at `now` (UTC).
-
-    `log_tail`: whether a failed worker's log may become failure text.
-    """
+def plan(observed: Observed, now: datetime, settings: Settings = DEFAULTS) -> Plan:
+    """What to do next about one operation, decided at `now` (UTC)."""
     if not observed.operation.readable:
         return Plan()
     if observed.operation.settled:
         return _after_the_end(observed.operation, now)
-    decision = _unsettled(observed, now, log_tail=log_tail)
+    decision = _unsettled(observed, now, settings)
     if decision.look or observed.operation.status.cancellation:
         return decision
     deadline = next_deadline(observed.operation, started=observed.job is not None and observed.job.started)
     return replace(decision, wake=earliest(decision.wake, deadline.moment if deadline else None))
 
 
-def _unsettled(observed: Observed, now: datetime, *, log_tail: bool) -> Plan:
+def _unsettled(observed: Observed, now: datetime, settings: Settings) -> Plan:
     operation = observed.operation
     if operation.deleting and not operation.has_finalizer:
         return Plan()  # no work of ours can be running; owner references take what is left
@@ -62,7 +60,7 @@ def _unsettled(observed: Observed, now: datetime, *, log_tail: bool) -> Plan:
     if request := cancel.requested(observed, now):
         return cancel.ladder(observed, request, now)
     if job is None or observed.job_gone:
-        return _without_job(observed, now, log_tail=log_tail)
+        return _without_job(observed, now, settings)
     if job.deleting:
         return Plan()  # somebody else is deleting it; its end, or its being gone, will wake us
     return pause.of_live_work(operation, job, now) or _live(observed, job, now)
@@ -94,7 +92,7 @@ def _ended(observed: Observed, job: JobView, now: datetime) -> Plan:
     return settle(observed, outcome, now)
 
 
-def _without_job(observed: Observed, now: datetime, *, log_tail: bool) -> Plan:
+def _without_job(observed: Observed, now: datetime, settings: Settings) -> Plan:
     operation, notes = observed.operation, observed.notes
     known = operation.status.job is not None or observed.job is not None
     if not observed.job_gone and (known or (operation.has_finalizer and not notes.finalizer_added)):
@@ -118,7 +116,7 @@ def _without_job(observed: Observed, now: datetime, *, log_tail: bool) -> Plan:
         why = waiting.Waiting(refusal.reason, refusal.message)
         return Plan(_say_waiting(operation, None, why, now), wake=refusal.retry_at)
     try:
-        manifest = build_job(operation, log_tail=log_tail)
+        manifest = build_job(operation, settings)
     except InvalidJob as error:
         return settle(observed, rejected(Reason.INVALID_JOB, str(error), FailureType.REQUEST), now)
     except InvalidInput as error:

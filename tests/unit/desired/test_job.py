@@ -7,17 +7,18 @@ import pytest
 
 from alo_operator.api.names import INPUT_ANNOTATION
 from alo_operator.desired.job import build_job, job_name
+from alo_operator.desired.settings import DEFAULTS, Settings
 from tests.support.builders import UID, make_operation
 
 CONTRACT = {"ALO_ID", "ALO_NAMESPACE", "ALO_UID", "ALO_ATTEMPT", "ALO_RESULT_FILE", "TRACEPARENT"}
 
 
-def pod_of(operation, **options):
-    return build_job(operation.view(), **options)["spec"]["template"]["spec"]
+def pod_of(operation, settings=DEFAULTS):
+    return build_job(operation.view(), settings)["spec"]["template"]["spec"]
 
 
-def worker_of(operation, **options):
-    return pod_of(operation, **options)["containers"][0]
+def worker_of(operation, settings=DEFAULTS):
+    return pod_of(operation, settings)["containers"][0]
 
 
 def variables_of(operation):
@@ -189,7 +190,7 @@ def test_only_the_worker_is_equipped():
 )
 def test_the_end_of_the_log_is_failure_text_unless_somebody_objects(operation, log_tail, policy):
     """The user's policy stands; the operator's setting can keep logs out of status."""
-    assert worker_of(operation, log_tail=log_tail).get("terminationMessagePolicy") == policy
+    assert worker_of(operation, Settings(log_tail=log_tail)).get("terminationMessagePolicy") == policy
 
 
 def test_what_is_the_operators_own_is_taken_out():
