@@ -56,7 +56,7 @@ class App:
             self.queue,
             Gatherer(self.cluster, self.cache),
             Applier(self.cluster, self.writer, self.cache, self.listener),
-            settings=Settings(log_tail=options.log_tail),
+            settings=Settings(log_tail=options.log_tail, report_url=options.report_url),
         )
         self.pool = Pool(tools)
         self.resync = Resync(self.cluster, self.cache, options.namespaces or (None,), self.wake)

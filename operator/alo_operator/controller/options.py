@@ -6,6 +6,7 @@ import argparse
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from alo_operator import __version__
 from alo_operator.effects.lease import LeaseSettings
@@ -22,6 +23,7 @@ class Options:
     log_level: str
     http: tuple[str, int]
     log_tail: bool
+    report_url: str | None
 
 
 def parse(arguments: list[str] | None = None) -> Options:
@@ -78,6 +80,12 @@ def parse(arguments: list[str] | None = None) -> Options:
         action="store_true",
         help="never show the end of a failed worker's log as failure text, to people who may not read pods' logs",
     )
+    run.add_argument(
+        "--report-url",
+        type=_url,
+        metavar="URL",
+        help="where workers reach alo-gateway, such as http://alo-gateway.alo-system.svc:8081 (default: nowhere)",
+    )
     given = parser.parse_args(arguments)
     namespaces = tuple(given.namespace) if given.namespace else None
     renew = given.lease_renew or given.lease_duration / 3
@@ -100,6 +108,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         log_level=given.log_level,
         http=given.http_address,
         log_tail=not given.no_log_tail,
+        report_url=given.report_url,
     )
 
 
@@ -119,3 +128,14 @@ def _address(text: str) -> tuple[str, int]:
     if not colon or not port.isdigit() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 0.0.0.0:8080")
     return host.strip("[]"), int(port)
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and not parts.username
+    except ValueError:
+        good = False
+    if not good or "?" in text or "#" in text or any(character.isspace() for character in text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL, such as http://alo-gateway.alo-system.svc:8081")
+    return text.rstrip("/")

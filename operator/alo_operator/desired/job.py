@@ -15,6 +15,7 @@ from alo_operator.api.names import (
     LABEL_OPERATION_UID,
     MANAGED_VALUE,
     OPERATION_KIND,
+    REPORT_AUDIENCE,
 )
 from alo_operator.desired.deadlines import backstop
 from alo_operator.desired.digest import short_hash
@@ -24,9 +25,11 @@ from alo_operator.desired.pod_view import worker_container_name
 from alo_operator.desired.settings import DEFAULTS, Settings
 from alo_operator.errors import InvalidInput, InvalidJob
 
-INPUT_DIRECTORY: Final = "/alo/in"
-INPUT_FILE: Final = "input.json"
-INPUT_VOLUME: Final = "alo-in"
+WORKER_DIRECTORY: Final = "/alo"
+WORKER_VOLUME: Final = "alo-worker"
+INPUT_FILE: Final = "in/input.json"
+TOKEN_FILE: Final = "token"  # noqa: S105 - where it is
+TOKEN_SECONDS: Final = 3600  # the kubelet puts a new one there after four fifths of it
 DEFAULT_MESSAGE_PATH: Final = "/dev/termination-log"
 
 _NAME_PREFIX: Final = 46  # with dash and hash 57: an Indexed Job's pods still get six characters for their index
@@ -81,7 +84,7 @@ def build_job(operation: OperationView, settings: Settings = DEFAULTS) -> dict[s
     }
     metadata = _object(template, "metadata", "spec.job.spec.template", create=True)
     _object(metadata, "labels", "spec.job.spec.template.metadata", create=True).update(labels)
-    _hand_over_input(raw, metadata, pod)
+    _hand_over_input(raw, metadata, pod, settings)
     _equip_worker(operation, metadata, pod, settings)
     own = section(raw, "job", "metadata")
     return {
@@ -125,7 +128,7 @@ def _list(parent: dict[str, Any], key: str, path: str) -> list[Any]:
     return found
 
 
-def _hand_over_input(raw: Json, metadata: dict[str, Any], pod: dict[str, Any]) -> None:
+def _hand_over_input(raw: Json, metadata: dict[str, Any], pod: dict[str, Any], settings: Settings) -> None:
     if too_deep(raw.get("input"), MAX_DEPTH - 1):
         raise InvalidInput(
             f"spec.input is nested more than {MAX_DEPTH} levels deep: pass it as a string, under a new name"
@@ -140,9 +143,13 @@ def _hand_over_input(raw: Json, metadata: dict[str, Any], pod: dict[str, Any]) -
     annotations = _object(metadata, "annotations", "spec.job.spec.template.metadata", create=True)
     annotations[INPUT_ANNOTATION] = handed
     volumes = _list(pod, "volumes", "spec.job.spec.template.spec")
-    volumes[:] = [v for v in volumes if not (isinstance(v, dict) and v.get("name") == INPUT_VOLUME)]
+    volumes[:] = [v for v in volumes if not (isinstance(v, dict) and v.get("name") == WORKER_VOLUME)]
     field = {"fieldRef": {"fieldPath": f"metadata.annotations['{INPUT_ANNOTATION}']"}, "path": INPUT_FILE}
-    volumes.append({"name": INPUT_VOLUME, "downwardAPI": {"items": [field]}})
+    sources: list[dict[str, Any]] = [{"downwardAPI": {"items": [field]}}]
+    if settings.report_url:
+        token = {"audience": REPORT_AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": TOKEN_FILE}
+        sources.append({"serviceAccountToken": token})
+    volumes.append({"name": WORKER_VOLUME, "projected": {"sources": sources}})
 
 
 def _equip_worker(operation: OperationView, metadata: dict[str, Any], pod: dict[str, Any], settings: Settings) -> None:
@@ -161,13 +168,17 @@ def _equip_worker(operation: OperationView, metadata: dict[str, Any], pod: dict[
         {"name": "ALO_RESULT_FILE", "value": worker.get("terminationMessagePath") or DEFAULT_MESSAGE_PATH},
         {"name": "TRACEPARENT", "value": operation.traceparent or _traceparent(operation.uid)},
     ]
-    taken = {variable["name"] for variable in ours}
+    if settings.report_url:
+        path_of_reports = f"v1/namespaces/{operation.namespace}/operations/{operation.name}"
+        ours.append({"name": "ALO_REPORT_URL", "value": f"{settings.report_url}/{path_of_reports}"})
+    # Where there is no gateway, nobody may stand in for it.
+    taken = {variable["name"] for variable in ours} | {"ALO_REPORT_URL"}
     variables = _list(worker, "env", path)
     # Ours first, so that the user's own may refer to them as $(ALO_ID).
     variables[:] = ours + [v for v in variables if not (isinstance(v, dict) and v.get("name") in taken)]
     mounts = _list(worker, "volumeMounts", path)
-    mounts[:] = [m for m in mounts if not (isinstance(m, dict) and m.get("name") == INPUT_VOLUME)]
-    mounts.append({"name": INPUT_VOLUME, "mountPath": INPUT_DIRECTORY, "readOnly": True})
+    mounts[:] = [m for m in mounts if not (isinstance(m, dict) and m.get("name") == WORKER_VOLUME)]
+    mounts.append({"name": WORKER_VOLUME, "mountPath": WORKER_DIRECTORY, "readOnly": True})
 
 
 def _traceparent(uid: str) -> str:

@@ -10,10 +10,12 @@ from typing import Final
 class Settings:
     """Choices made at the start of a process; the same in every pass.
 
-    `log_tail`: whether the end of a failed worker's log may become failure text.
+    `log_tail`: whether the end of a failed worker's log may become failure text. `report_url`: where workers reach the
+    gateway, without a slash at its end; None where there is none.
     """
 
     log_tail: bool = True
+    report_url: str | None = None
 
 
 DEFAULTS: Final = Settings()

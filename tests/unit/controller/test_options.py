@@ -45,6 +45,12 @@ def test_logs_can_be_kept_out_of_failures():
     assert not parse(["run", "-A", "--no-log-tail"]).log_tail
 
 
+def test_the_gateway_is_where_it_is_said_to_be():
+    """A slash at the end makes no difference; without the option there is none."""
+    assert parse(["run", "-A"]).report_url is None
+    assert parse(["run", "-A", "--report-url", "https://[::1]:8081/alo/"]).report_url == "https://[::1]:8081/alo"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -58,6 +64,9 @@ def test_logs_can_be_kept_out_of_failures():
         (["run", "-A", "--lease-renew", "10s"], "--lease-renew must be less than two thirds of --lease-duration"),
         (["run", "-A", "--http-address", "8080"], "'8080' is not HOST:PORT, such as 0.0.0.0:8080"),
         (["run", "-A", "--http-address", "x:99999"], "is not HOST:PORT"),
+        (["run", "-A", "--report-url", "gateway:8081"], "'gateway:8081' is not a URL, such as http://"),
+        (["run", "-A", "--report-url", "http://x:99999"], "is not a URL"),
+        (["run", "-A", "--report-url", "http://x/?a=b"], "is not a URL"),
         (["run", "-A", "--log-format", "xml"], "invalid choice"),
     ],
 )

@@ -136,10 +136,11 @@ def test_the_input_is_a_file_without_an_object_of_its_own():
 
     assert json.loads(template["metadata"]["annotations"][INPUT_ANNOTATION]) == operation.body()["spec"]["input"]
     (volume,) = template["spec"]["volumes"]
-    (item,) = volume["downwardAPI"]["items"]
-    assert item == {"fieldRef": {"fieldPath": f"metadata.annotations['{INPUT_ANNOTATION}']"}, "path": "input.json"}
+    (source,) = volume["projected"]["sources"]
+    (item,) = source["downwardAPI"]["items"]
+    assert item == {"fieldRef": {"fieldPath": f"metadata.annotations['{INPUT_ANNOTATION}']"}, "path": "in/input.json"}
     (mount,) = template["spec"]["containers"][0]["volumeMounts"]
-    assert mount == {"name": volume["name"], "mountPath": "/alo/in", "readOnly": True}
+    assert mount == {"name": volume["name"], "mountPath": "/alo", "readOnly": True}
 
 
 def test_work_without_input_gets_an_empty_object():
@@ -152,15 +153,15 @@ def test_work_without_input_gets_an_empty_object():
 def test_the_users_volumes_stay():
     """Ours is added to them, and nobody else's takes its name."""
     operation = make_operation().pod_spec(
-        volumes=[{"name": "data", "emptyDir": {}}, {"name": "alo-in", "emptyDir": {}}]
+        volumes=[{"name": "data", "emptyDir": {}}, {"name": "alo-worker", "emptyDir": {}}]
     )
-    operation.worker(volumeMounts=[{"name": "data", "mountPath": "/data"}, {"name": "alo-in", "mountPath": "/x"}])
+    operation.worker(volumeMounts=[{"name": "data", "mountPath": "/data"}, {"name": "alo-worker", "mountPath": "/x"}])
 
     pod = pod_of(operation)
 
-    assert [volume["name"] for volume in pod["volumes"]] == ["data", "alo-in"]
-    assert [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]] == ["/data", "/alo/in"]
-    assert "downwardAPI" in pod["volumes"][1]
+    assert [volume["name"] for volume in pod["volumes"]] == ["data", "alo-worker"]
+    assert [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]] == ["/data", "/alo"]
+    assert "projected" in pod["volumes"][1]
 
 
 def test_only_the_worker_is_equipped():
@@ -242,3 +243,18 @@ def test_the_operation_is_not_changed_by_building_its_job():
 
     assert build_job(view) == build_job(view)
     assert view.raw_spec == before
+
+
+def test_a_worker_can_report_where_there_is_a_gateway():
+    """It gets the address of its own operation's reports, and a token that is good for nothing else."""
+    settings = Settings(report_url="http://gateway.test:81")
+    faked = make_operation().worker(env=[{"name": "ALO_REPORT_URL", "value": "http://elsewhere.test"}])
+
+    pod = pod_of(faked, settings)
+
+    urls = [variable["value"] for variable in pod["containers"][0]["env"] if variable["name"] == "ALO_REPORT_URL"]
+    assert urls == ["http://gateway.test:81/v1/namespaces/media/operations/resize"]
+    (volume,) = pod["volumes"]
+    token = {"audience": "alo-operator.io", "expirationSeconds": 3600, "path": "token"}
+    assert volume["projected"]["sources"][1:] == [{"serviceAccountToken": token}]
+    assert "ALO_REPORT_URL" not in {variable["name"] for variable in worker_of(faked)["env"]}
