@@ -119,7 +119,8 @@ class Layout:
 
 
 def state_dir_of(name: str) -> Path:
-    return ROOT / ".cluster" / name
+    # The folder may be a link to another checkout's; names that are made from the path have to be the same in both.
+    return (ROOT / ".cluster").resolve() / name
 
 
 def saved(name: str) -> Layout | None:

@@ -14,7 +14,7 @@ from tests.cluster.locks import locked
 from tests.cluster.progress import say, step
 from tests.cluster.providers import DEFAULT_NAME, Capability, Options
 from tests.cluster.running import RunningCluster
-from tests.cluster.waiting import wait_until
+from tests.cluster.waiting import becomes_true, wait_until
 
 # The order to stop in; the other way round of what needs whom.
 STOP_ORDER = (
@@ -27,6 +27,7 @@ STOP_ORDER = (
     "etcd",
 )
 START_SECONDS = 60.0
+PATIENCE = 30.0
 
 
 class SourceBuilt:
@@ -58,6 +59,11 @@ class SourceBuilt:
             raise ClusterError(reason)
         with locked(state_dir_of(options.name).with_suffix(".lock"), f"starting or stopping cluster {options.name}"):
             found = self.find(options.name)
+            if found is None and runs(options.name):
+                # Busy, or a test has stopped a part of it for a while: not for us to take away from others.
+                say(f"cluster {options.name} runs and does not answer; waiting up to {PATIENCE:g} s")
+                becomes_true(lambda: self.find(options.name) is not None, seconds=PATIENCE)
+                found = self.find(options.name)
             if found is not None and satisfies(found.layout.options, options):
                 say(f"cluster {options.name} is up")
                 return found
@@ -86,6 +92,12 @@ def check_name(name: str) -> None:
     """Raise ClusterError for a name that cannot be part of a node's name and of a path."""
     if not name or len(name) > 40 or not all(char in "abcdefghijklmnopqrstuvwxyz0123456789-" for char in name):
         raise ClusterError(f"{name!r} is no name for a cluster: use up to 40 lower-case letters, digits and dashes")
+
+
+def runs(name: str) -> bool:
+    """Return whether a process of the cluster is there, whether it answers or not."""
+    layout = saved(name)
+    return layout is not None and any(map(layout.processes.runs, layout.processes.names()))
 
 
 def satisfies(running: Options, wanted: Options) -> bool:
