@@ -81,6 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*capabilities): what the cluster must be able to do for this test")
     config.addinivalue_line("markers", "full: long; runs only with --full")
+    config.addinivalue_line("markers", "promise(*names): the promises of docs/spec.md that this test holds")
     for tier in TIERS:
         config.addinivalue_line("markers", f"{tier}: lies in tests/{tier}/ (set by itself)")
     asked = asked_for(config.args, config.invocation_params.dir, config.rootpath)
