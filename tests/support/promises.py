@@ -51,7 +51,7 @@ def holdings(folder: Path = TESTS) -> list[Holding]:
 
 
 def problems(spec: Sequence[Promise], held: Sequence[Holding]) -> list[str]:
-    """What is wrong: promises that nothing holds (with pods: no real container), or that a test off or unknown names."""
+    """What is wrong: promises without a test (about pods: without real containers), and names that are no promise."""
     names = [promise.name for promise in spec]
     said = [f"{name} stands twice in docs/spec.md" for name in sorted({n for n in names if names.count(n) > 1})]
     said += [
@@ -75,9 +75,9 @@ def table(spec: Sequence[Promise], held: Sequence[Holding]) -> str:
         "<!-- Made by `make generate` from docs/spec.md and the tests' markers; do not edit. -->",
         "# Which tests hold which promise",
         "",
-        "The promises are those of [spec.md](spec.md). Tiers: `unit` and `model` without a cluster, `controlplane` with a",
-        "real control plane and simulated pods, `e2e` with containers that a real kubelet runs. *full*: in `make test-full`",
-        "only.",
+        "The promises are those of [spec.md](spec.md). Tiers: `unit` and `model` without a cluster, `controlplane` with",
+        "a real control plane and simulated pods, `e2e` with containers that a real kubelet runs. *full*: only in",
+        "`make test-full`.",
         "",
         "| promise | tier | tests |",
         "|---|---|---|",
@@ -125,6 +125,5 @@ def _mark(node: ast.expr) -> tuple[str, list[str]]:
     if not (isinstance(called, ast.Attribute) and ast.unparse(called).startswith("pytest.mark.")):
         return "", []
     given = node.args if isinstance(node, ast.Call) else []
-    return called.attr, [
-        argument.value for argument in given if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-    ]
+    constants = [argument.value for argument in given if isinstance(argument, ast.Constant)]
+    return called.attr, [value for value in constants if isinstance(value, str)]
