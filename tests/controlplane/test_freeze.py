@@ -97,6 +97,7 @@ def test_every_frozen_field_is_in_the_table() -> None:
     assert set(OTHER) == set(FROZEN_FIELDS)
 
 
+@pytest.mark.promise("STATUS-2")
 @pytest.mark.parametrize("field", FROZEN_FIELDS)
 def test_a_settled_field_cannot_be_changed_by_any_kind_of_write(api: Api, namespace: str, field: str) -> None:
     """Patch, replacement, JSON patch and forced apply get the same refusal, and the answer stays."""
@@ -125,6 +126,7 @@ def test_a_settled_field_cannot_be_changed_by_any_kind_of_write(api: Api, namesp
     assert api.get("asyncoperations", namespace, "bare") == settled
 
 
+@pytest.mark.promise("STATUS-2")
 @pytest.mark.parametrize("field", FROZEN_FIELDS)
 def test_a_settled_field_cannot_be_removed(api: Api, namespace: str, field: str) -> None:
     """Neither null in a patch nor a replacement without the field takes it away."""
@@ -138,6 +140,7 @@ def test_a_settled_field_cannot_be_removed(api: Api, namespace: str, field: str)
     assert api.get("asyncoperations", namespace, "bare") == settled
 
 
+@pytest.mark.promise("STATUS-2")
 @pytest.mark.parametrize("field", [field for field in FROZEN_FIELDS if field not in REJECTED])
 def test_a_field_that_was_absent_at_the_end_cannot_be_added(api: Api, namespace: str, field: str) -> None:
     """A late result, start or attempt does not join an answer that was given without it."""
@@ -162,6 +165,7 @@ def test_nulling_the_status_does_not_lift_the_freeze(api: Api, namespace: str, b
     assert api.get("asyncoperations", namespace, "bare") == settled
 
 
+@pytest.mark.promise("STATUS-2")
 def test_the_status_cannot_be_removed_by_a_json_patch(api: Api, namespace: str) -> None:
     """Removing the whole status is refused like any other change."""
     settled = settle(api, namespace, FULFILLED)
@@ -213,6 +217,7 @@ def test_any_json_can_be_a_result_and_is_kept(api: Api, namespace: str, value: A
     assert write(api, namespace, {"observedGeneration": 2})["status"]["result"] == {"value": value}
 
 
+@pytest.mark.promise("STATUS-2")
 @pytest.mark.parametrize("kind", FROZEN_CONDITIONS)
 @pytest.mark.parametrize("change", ["flipped", "removed"])
 def test_the_final_conditions_keep_their_status(api: Api, namespace: str, kind: str, change: str) -> None:
@@ -236,6 +241,7 @@ def test_a_final_condition_cannot_be_added_later(api: Api, namespace: str) -> No
         write(api, namespace, {"conditions": [condition("Completed", "True"), condition("Succeeded", "True")]})
 
 
+@pytest.mark.promise("STATUS-2")
 @pytest.mark.parametrize("status", [FULFILLED, REJECTED], ids=["fulfilled", "rejected"])
 def test_what_is_no_part_of_the_answer_stays_free(api: Api, namespace: str, status: Object) -> None:
     """Deliveries, other conditions, the wording of the final ones and observedGeneration go on after the end."""
@@ -253,6 +259,7 @@ def test_what_is_no_part_of_the_answer_stays_free(api: Api, namespace: str, stat
     assert write(api, namespace, {"deliveries": None})["status"]["promise"] == status["promise"]
 
 
+@pytest.mark.promise("ID-4")
 def test_requests_to_a_settled_operation_are_still_accepted(api: Api, namespace: str) -> None:
     """Cancelling, retention and callbacks may be written after the end, and metadata as ever."""
     settle(api, namespace, FULFILLED)

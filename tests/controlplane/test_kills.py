@@ -102,6 +102,7 @@ def relay(operators, tmp_path):
         yield relay
 
 
+@pytest.mark.promise("OPER-1", "ID-6")
 def test_kills_at_any_moment_change_no_outcome(api, cluster, namespace, operators, audit, relay):
     """Twenty kills and more, in each gap between two writes: right outcomes and results, one Job each, all let go."""
     work, deaths = harass(cluster, namespace, operators, audit, relay, KILLS)
@@ -110,6 +111,7 @@ def test_kills_at_any_moment_change_no_outcome(api, cluster, namespace, operator
     assert all(counted.values()), f"not every gap was met: {counted}"
 
 
+@pytest.mark.promise("OPER-1", "ID-6")
 @pytest.mark.full
 @pytest.mark.timeout(900)
 def test_a_hundred_kills_change_no_outcome(api, cluster, namespace, operators, audit, relay):

@@ -17,6 +17,7 @@ def jobs_by_owner(api, namespace):
     return sorted(owners_of(api.list("jobs", namespace)).values())
 
 
+@pytest.mark.promise("OPER-4")
 @pytest.mark.needs(Capability.STOP_COMPONENT)
 def test_a_restart_of_the_api_server_harms_nothing(api, cluster, namespace, operators):
     """The operator lives through it; everything settles, and no work is done twice."""
@@ -38,6 +39,7 @@ def test_a_restart_of_the_api_server_harms_nothing(api, cluster, namespace, oper
     settle(api, namespace, [*work, *more], timeout=60)
 
 
+@pytest.mark.promise("OPER-1")
 def test_what_happened_while_the_operator_slept_is_caught_up(api, cluster, namespace, operators):
     """Operations made, deleted and ended while the operator was frozen are found, finished and let go."""
     operator = operators.start()

@@ -75,11 +75,13 @@ def crashes(api, cluster, namespace, operators, audit, times):
     print({str(window): count for window, count in hits(found.values(), deaths).items()})
 
 
+@pytest.mark.promise("OPER-2")
 def test_a_standby_takes_over_from_a_crashed_leader(api, cluster, namespace, operators, audit):
     """The leader dies three times at random moments: no outcome is lost, and no work is done twice."""
     crashes(api, cluster, namespace, operators, audit, 3)
 
 
+@pytest.mark.promise("OPER-2")
 @pytest.mark.full
 @pytest.mark.timeout(900)
 def test_twenty_crashed_leaders_lose_nothing(api, cluster, namespace, operators, audit):
@@ -87,6 +89,7 @@ def test_twenty_crashed_leaders_lose_nothing(api, cluster, namespace, operators,
     crashes(api, cluster, namespace, operators, audit, 20)
 
 
+@pytest.mark.promise("OPER-2")
 def test_a_thawed_leader_writes_nothing_without_the_lease(api, cluster, namespace, operators, audit):
     """A leader frozen past its Lease, in the middle of work, is refused or silent when it wakes up."""
     leader, standby = pair(operators)
@@ -119,6 +122,7 @@ def test_a_thawed_leader_writes_nothing_without_the_lease(api, cluster, namespac
     assert [str(one) for one in leases if one.code != 409] == [], "the thawed one took the Lease from a live leader"
 
 
+@pytest.mark.promise("OPER-2")
 def test_a_leader_that_ends_in_order_hands_over(api, cluster, namespace, operators, audit):
     """On SIGTERM the Lease is released, so the standby does not wait for its end."""
     leader, standby = pair(operators)

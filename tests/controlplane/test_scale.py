@@ -61,12 +61,14 @@ def run(api, cluster, namespace, operators, audit, work):
     assert found[""].requests == []
 
 
+@pytest.mark.promise("OPER-3")
 @pytest.mark.timeout(600)
 def test_two_hundred_operations_at_once_settle_for_five_writes_each(api, cluster, namespace, operators, audit):
     """Half of them end at once and half run for three seconds; twenty fail."""
     run(api, cluster, namespace, operators, audit, many(lambda index: 3 * (index % 2), count=200))
 
 
+@pytest.mark.promise("OPER-3")
 @pytest.mark.full
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("seconds", [0, 3])

@@ -8,6 +8,7 @@ from tests.support.kubectl import Kubectl
 from tests.support.operations import operation
 
 
+@pytest.mark.promise("ID-2")
 @pytest.mark.parametrize("manifest", [full_operation(), bare_operation()], ids=["full", "bare"])
 def test_applying_the_same_manifest_again_changes_nothing(
     kubectl: Kubectl, api: Api, namespace: str, manifest: Object
@@ -21,6 +22,7 @@ def test_applying_the_same_manifest_again_changes_nothing(
     assert kubectl("diff", "-f", "-", input=manifest).stdout == ""
 
 
+@pytest.mark.promise("ID-2")
 @pytest.mark.parametrize("manifest", [full_operation(), bare_operation()], ids=["full", "bare"])
 def test_applying_server_side_again_changes_nothing(
     kubectl: Kubectl, api: Api, namespace: str, manifest: Object
@@ -105,6 +107,7 @@ def test_a_callback_is_signed_unless_it_says_otherwise(api: Api, namespace: str)
     assert stored["spec"]["callbacks"][0]["format"] == "StandardWebhooks"
 
 
+@pytest.mark.promise("ID-4")
 @pytest.mark.parametrize(
     "change",
     [
@@ -126,6 +129,7 @@ def test_everything_else_may_change(api: Api, namespace: str, change: Object) ->
     assert answer["metadata"]["generation"] == 2
 
 
+@pytest.mark.promise("ID-4", "CANCEL-6")
 def test_a_cancel_request_may_leave_the_spec_again(api: Api, namespace: str) -> None:
     """A sync that does not know of the request takes it out; refusing that would break the sync for good."""
     api.create("asyncoperations", full_operation(), namespace)
@@ -133,6 +137,7 @@ def test_a_cancel_request_may_leave_the_spec_again(api: Api, namespace: str) -> 
     assert "cancel" not in put(api, namespace, full_operation(), lambda spec: spec.pop("cancel"))["spec"]
 
 
+@pytest.mark.promise("ID-4")
 def test_a_callback_can_be_added_and_removed_but_not_changed(api: Api, namespace: str) -> None:
     """Entries are told apart by name; what stands under a name stays as it is."""
     manifest = full_operation()

@@ -43,6 +43,7 @@ CHANGED: dict[str, list[Change]] = {
 CASES = [(field, index) for field, changes in CHANGED.items() for index in range(len(changes))]
 
 
+@pytest.mark.promise("ID-3")
 @pytest.mark.parametrize(("field", "index"), CASES, ids=[f"{field}-{index}" for field, index in CASES])
 def test_what_defines_the_work_cannot_be_changed(api: Api, namespace: str, field: str, index: int) -> None:
     """Any change at any depth is refused, a renamed key included, and the message says to use a new name."""
@@ -54,6 +55,7 @@ def test_what_defines_the_work_cannot_be_changed(api: Api, namespace: str, field
     assert immutable_message(field) in str(caught.value)
 
 
+@pytest.mark.promise("ID-3")
 @pytest.mark.parametrize("field", ["input", "metadata", "timeouts"])
 def test_what_defines_the_work_cannot_be_added_or_removed(api: Api, namespace: str, field: str) -> None:
     """A field that was left out stays out; one that was given stays."""
@@ -66,6 +68,7 @@ def test_what_defines_the_work_cannot_be_added_or_removed(api: Api, namespace: s
         put(api, namespace, bare_operation(), lambda spec: spec.update({field: full_operation()["spec"][field]}))
 
 
+@pytest.mark.promise("ID-3")
 @pytest.mark.parametrize("field", IMMUTABLE_FIELDS)
 def test_no_field_that_defines_the_work_can_be_nulled_by_a_patch(api: Api, namespace: str, field: str) -> None:
     """A merge patch that sets the field to null is refused, or touches nothing where the field is absent."""
@@ -76,6 +79,7 @@ def test_no_field_that_defines_the_work_can_be_nulled_by_a_patch(api: Api, names
         api.patch("asyncoperations", manifest["metadata"]["name"], {"spec": {field: None}}, namespace)
 
 
+@pytest.mark.promise("ID-3")
 def test_a_template_reference_cannot_be_changed(api: Api, namespace: str) -> None:
     """An operation stays with its template."""
     api.create("asyncoperations", bare_operation(), namespace)
@@ -83,6 +87,7 @@ def test_a_template_reference_cannot_be_changed(api: Api, namespace: str) -> Non
         api.patch("asyncoperations", "bare", {"spec": {"templateRef": {"name": "other"}}}, namespace)
 
 
+@pytest.mark.promise("ID-3")
 @pytest.mark.parametrize("direction", ["job-to-template", "template-to-job"])
 def test_the_source_of_the_work_cannot_be_switched(api: Api, namespace: str, direction: str) -> None:
     """Neither a job becomes a template reference nor the other way round; both fields are named."""

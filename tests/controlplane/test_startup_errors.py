@@ -36,6 +36,7 @@ def rewritten(path, original, change):
     return path
 
 
+@pytest.mark.promise("OPER-5")
 def test_a_missing_kubeconfig_is_named(operators, tmp_path):
     """The file that is not there stands in the message."""
     said = refusal(operators, tmp_path / "nowhere.yaml")
@@ -43,6 +44,7 @@ def test_a_missing_kubeconfig_is_named(operators, tmp_path):
     assert "--kubeconfig" in said
 
 
+@pytest.mark.promise("OPER-5")
 def test_rubbish_in_the_kubeconfig_is_named(operators, tmp_path):
     """So does the file that is no YAML."""
     path = tmp_path / "rubbish.yaml"
@@ -61,6 +63,7 @@ def test_a_missing_context_is_named(operators, operator_kubeconfig, tmp_path):
     assert str(path) in said
 
 
+@pytest.mark.promise("OPER-5")
 def test_a_dead_server_is_named(operators, operator_kubeconfig, tmp_path):
     """Where nothing answers, the message has the reason and says to check the address."""
     port = free_port()
@@ -73,6 +76,7 @@ def test_a_dead_server_is_named(operators, operator_kubeconfig, tmp_path):
     assert "kubeconfig" in said
 
 
+@pytest.mark.promise("OPER-5")
 def test_a_bad_token_is_named(operators, operator_kubeconfig, tmp_path):
     """A token that the API server does not know is told from a server that does not answer."""
 
@@ -83,6 +87,7 @@ def test_a_bad_token_is_named(operators, operator_kubeconfig, tmp_path):
     assert "credentials" in said
 
 
+@pytest.mark.promise("OPER-5")
 def test_missing_rights_are_listed(operators, cluster, api, namespace):
     """A service account without any role is told which rights it lacks and how to get them."""
     api.create("serviceaccounts", {"metadata": {"name": "nobody"}}, namespace)
@@ -92,6 +97,7 @@ def test_missing_rights_are_listed(operators, cluster, api, namespace):
     assert "kubectl apply" in said
 
 
+@pytest.mark.promise("OPER-5")
 def test_a_missing_crd_is_named(operators, operator_kubeconfig, tmp_path, bare_server):
     """On a cluster without our kinds, the CRD is named and the command that installs it."""
 

@@ -19,6 +19,7 @@ def with_event(deeds):
     return [*deeds[:-1], Deed.EVENT, deeds[-1]]
 
 
+@pytest.mark.promise("OPER-3", "FAIL-5")
 def test_a_success_costs_at_most_five_writes_and_no_event(api, cluster, namespace, operator, audit):
     """Work that ends at once is never reported as running: four writes; work of three seconds takes the fifth."""
     short = [Work(f"short-{index}", message="done") for index in range(5)]
@@ -37,6 +38,7 @@ def test_a_success_costs_at_most_five_writes_and_no_event(api, cluster, namespac
     assert api.list("events", namespace, fieldSelector="involvedObject.kind=AsyncOperation") == []
 
 
+@pytest.mark.promise("FAIL-5")
 def test_a_failure_costs_one_event_more(api, cluster, namespace, operator, audit):
     """A failed operation is told of in exactly one Event, which names the reason."""
     failing = [Work("fails-at-once", fails=True), Work("fails-later", seconds=3, fails=True, message="no disk")]
@@ -57,6 +59,7 @@ def test_a_failure_costs_one_event_more(api, cluster, namespace, operator, audit
     ]
 
 
+@pytest.mark.promise("START-4")
 def test_waiting_costs_one_write_for_each_changed_reason(api, cluster, namespace, operator, audit):
     """An operation whose quota is full says so once, however often it is looked at and tried, and then runs."""
     quota = {"metadata": {"name": "full"}, "spec": {"hard": {"count/jobs.batch": "0"}}}

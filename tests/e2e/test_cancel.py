@@ -45,6 +45,7 @@ def cancelled(stage, name):
     return status
 
 
+@pytest.mark.promise("CANCEL-1", "CANCEL-3", "CANCEL-4")
 def test_cancelled_work_keeps_its_record_and_its_partial_result(stage):
     """The worker gets SIGTERM, writes what it has and exits 0: Cancelled, with that result marked partial."""
     status = cancelled(stage, "polite")
@@ -59,6 +60,7 @@ def test_cancelled_work_keeps_its_record_and_its_partial_result(stage):
     assert stage.condition("polite", "CancelRequested")["reason"] == "Spec"
 
 
+@pytest.mark.promise("CANCEL-3")
 def test_work_that_ignores_sigterm_is_killed_after_its_grace_period(stage):
     """The kernel ends it with 137 after two seconds; it gives no result, and its end is on record."""
     status = cancelled(stage, "deaf")
@@ -67,6 +69,7 @@ def test_work_that_ignores_sigterm_is_killed_after_its_grace_period(stage):
     assert "result" not in status
 
 
+@pytest.mark.promise("CANCEL-4")
 def test_the_log_of_cancelled_work_is_no_result(stage):
     """A worker that logs a line and exits 143 leaves that line as its message, which nobody takes for a value."""
     status = cancelled(stage, "talkative")
@@ -75,6 +78,7 @@ def test_the_log_of_cancelled_work_is_no_result(stage):
     assert "result" not in status
 
 
+@pytest.mark.promise("CANCEL-6")
 def test_a_request_once_recorded_stands(stage):
     """Taking spec.cancel back later changes neither the outcome nor the reason."""
     stage.edit("fickle", cancel=None)
@@ -84,6 +88,7 @@ def test_a_request_once_recorded_stands(stage):
     assert status["cancellation"]["reason"] == "no fickle work any more"
 
 
+@pytest.mark.promise("CANCEL-2", "CANCEL-9")
 def test_work_cancelled_before_its_start_never_gets_a_job(stage):
     """Whether it is created so or cancelled while it is paused."""
     stage.has_condition("withheld", "Suspended", "True", "Paused")
@@ -100,6 +105,7 @@ def test_work_cancelled_before_its_start_never_gets_a_job(stage):
     assert not made & {"refused", "withheld"}
 
 
+@pytest.mark.promise("CANCEL-9")
 def test_work_that_cannot_start_is_cancelled_without_ado(stage):
     """A pod that fits no node is taken away with its Job."""
     wait_for(lambda: stage.pods("nowhere"), 30, "the pod is there")
@@ -111,6 +117,7 @@ def test_work_that_cannot_start_is_cancelled_without_ado(stage):
     assert stage.pods("nowhere") == stage.jobs("nowhere") == []
 
 
+@pytest.mark.promise("CANCEL-7")
 def test_cancelling_after_the_end_is_recorded_and_changes_nothing(stage):
     """The answer stands; status says that somebody asked, with one write."""
     before = stage.settled("ended")
@@ -125,6 +132,7 @@ def test_cancelling_after_the_end_is_recorded_and_changes_nothing(stage):
     assert (after["phase"], after["observedGeneration"]) == ("Succeeded", 2)
 
 
+@pytest.mark.promise("CANCEL-5")
 def test_work_complete_before_the_request_is_delivered_is_fulfilled(stage):
     """Asked while no operator runs and after the Job has completed: the next operator finds a success."""
     (operator,) = stage.operators.started

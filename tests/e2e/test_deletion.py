@@ -32,6 +32,7 @@ def delete(stage, name, *flags):
     stage.kubectl("delete", "aop", name, "--timeout=60s", *flags, timeout=90)
 
 
+@pytest.mark.promise("DELETE-1", "CANCEL-3")
 @pytest.mark.parametrize("cascade", CASCADES)
 def test_a_deleted_operations_worker_is_told_and_ends_first(stage, cascade):
     """Whatever --cascade says, the worker gets SIGTERM, and its pod is gone before the operation is."""
@@ -48,6 +49,7 @@ def test_a_deleted_operations_worker_is_told_and_ends_first(stage, cascade):
     assert stage.jobs(cascade) == stage.pods(cascade) == []
 
 
+@pytest.mark.promise("DELETE-1")
 def test_the_record_of_a_deleted_operation_says_how_it_ended(stage):
     """Whoever watches sees the promise rejected as Cancelled, with who asked and when, before the object goes."""
     stage.started("polite-success")
@@ -63,6 +65,7 @@ def test_the_record_of_a_deleted_operation_says_how_it_ended(stage):
     assert times == sorted(times)
 
 
+@pytest.mark.promise("DELETE-1", "CANCEL-3")
 def test_a_worker_that_ignores_sigterm_is_killed_after_its_grace_period(stage):
     """Deletion waits for the grace period of two seconds, then the kernel ends the worker with 137."""
     stage.started("deaf")
@@ -75,6 +78,7 @@ def test_a_worker_that_ignores_sigterm_is_killed_after_its_grace_period(stage):
     assert stage.pods("deaf") == []
 
 
+@pytest.mark.promise("DELETE-1")
 def test_work_that_cannot_start_is_deleted_without_ado(stage):
     """An operation whose pod fits no node is deleted, and takes its Job and pod along."""
     wait_for(lambda: stage.pods("nowhere"), 30, "the pod is there")
@@ -84,6 +88,7 @@ def test_work_that_cannot_start_is_deleted_without_ado(stage):
     assert stage.jobs("nowhere") == stage.pods("nowhere") == []
 
 
+@pytest.mark.promise("DELETE-2")
 def test_a_settled_operation_deletes_at_once(stage):
     """After the end nothing waits: the operation goes, and its Job with it."""
     stage.settled("ended")
@@ -93,6 +98,7 @@ def test_a_settled_operation_deletes_at_once(stage):
     wait_for(lambda: not stage.jobs("ended") and not stage.pods("ended"), 30, "Job and pod are collected")
 
 
+@pytest.mark.promise("ID-1")
 def test_a_new_operation_of_a_deleted_ones_name_is_another_one(stage):
     """After deletion the name is free: the new operation has a Job of its own and its own result."""
     again = operation("again", job=shell_job('printf "$ALO_UID" > "$ALO_RESULT_FILE"'))
@@ -106,6 +112,7 @@ def test_a_new_operation_of_a_deleted_ones_name_is_another_one(stage):
     assert second["job"]["name"] != first["job"]["name"]
 
 
+@pytest.mark.promise("DELETE-1")
 def test_deletion_right_after_creation_leaves_nothing_behind(stage):
     """Created and deleted within a blink, before or after the operator has seen it: no Job and no pod remain."""
     names = [f"blink-{number}" for number in range(5)]

@@ -42,6 +42,7 @@ def doomed(module_stage):
     return stage
 
 
+@pytest.mark.promise("DELETE-3")
 def test_a_deleted_namespaces_workers_are_told_to_stop(doomed):
     """Deleting a namespace sends SIGTERM to the work in it."""
     wait_for(lambda: not doomed.pods("live"), 60, "the pod is gone")
@@ -84,6 +85,7 @@ def run_as_user(stage, commands):
     return done.stdout
 
 
+@pytest.mark.promise("DELETE-2", "DELETE-4")
 def test_without_an_operator_settled_work_goes_and_live_work_waits_for_the_documented_commands(stage):
     """Uninstalled first, the operator leaves live work in Terminating; what docs/uninstall.md says frees it.
 
@@ -115,6 +117,7 @@ def test_without_an_operator_settled_work_goes_and_live_work_waits_for_the_docum
     assert stage.last_words(pod, since) == (42, "told to stop")
 
 
+@pytest.mark.promise("DELETE-3")
 def test_a_namespace_is_deleted_with_all_its_work(doomed):
     """Deletion does not hang, and every promise is settled before its object goes.
 

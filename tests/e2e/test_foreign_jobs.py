@@ -12,6 +12,7 @@ from tests.support.workers import unschedulable_job
 pytestmark = pytest.mark.needs(Capability.REAL_KUBELET, Capability.LOAD_IMAGE)
 
 
+@pytest.mark.promise("ID-7")
 def test_a_job_of_our_name_that_is_somebody_elses_is_left_alone(stage):
     """The promise is rejected as JobNameConflict, the foreign Job stays as it is, and deletion leaves it too."""
     stage.create(operation("taken", job=shell_job("exit 0")))

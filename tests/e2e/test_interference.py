@@ -31,6 +31,7 @@ def stage(module_stage):
     return module_stage
 
 
+@pytest.mark.promise("JOB-5")
 @pytest.mark.parametrize("cascade", CASCADES)
 def test_a_job_deleted_by_hand_settles_as_unknown(stage, cascade):
     """Nobody can say whether the work was done, so the promise is rejected with OutcomeUnknown, and soon."""
@@ -61,6 +62,7 @@ def test_a_pod_deleted_by_hand_fails_work_without_retries(stage):
     assert status["failure"]["causes"][0]["kind"] == "Job"
 
 
+@pytest.mark.promise("JOB-4")
 def test_a_pod_deleted_by_hand_is_replaced_where_retries_are_left(stage):
     """The Job's own retry makes a second attempt, which is counted."""
     stage.started("pod-retried")
@@ -73,6 +75,7 @@ def test_a_pod_deleted_by_hand_is_replaced_where_retries_are_left(stage):
     assert (status["phase"], status["attempts"]["count"]) == ("Succeeded", 2)
 
 
+@pytest.mark.promise("ID-6")
 def test_a_finished_job_deleted_by_hand_takes_nothing_from_the_record(stage):
     """The result is in status; Job and pod are no longer needed, and no second run begins."""
     result = stage.settled("finished")["result"]

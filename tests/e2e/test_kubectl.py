@@ -31,6 +31,7 @@ def is_at_rest(stage, name):
     wait_for(lambda: not stage.operation(name)["metadata"].get("finalizers"), 30, f"the finalizer of {name} is off")
 
 
+@pytest.mark.promise("ID-2", "ID-5")
 def test_applying_again_while_it_runs_does_nothing(stage):
     """A second apply of running work says unchanged, leaves the object as it is, and the diff is empty."""
     stage.started("long")
@@ -43,6 +44,7 @@ def test_applying_again_while_it_runs_does_nothing(stage):
     assert len(stage.jobs("long")) == len(stage.pods("long")) == 1
 
 
+@pytest.mark.promise("ID-1", "ID-2", "ID-5")
 def test_applying_again_after_the_end_does_not_run_it_again(stage):
     """A client-side apply of settled work says unchanged, the diff is empty, and the work ran once."""
     is_at_rest(stage, "client-side")
@@ -54,6 +56,7 @@ def test_applying_again_after_the_end_does_not_run_it_again(stage):
     assert len(stage.pods("client-side")) == 1
 
 
+@pytest.mark.promise("ID-2", "ID-5")
 def test_applying_again_server_side_changes_nothing(stage):
     """A second server-side apply leaves the object as it was, the diff is empty, and the work ran once."""
     is_at_rest(stage, "server-side")
@@ -66,6 +69,7 @@ def test_applying_again_server_side_changes_nothing(stage):
     assert len(stage.jobs("server-side")) == len(stage.pods("server-side")) == 1
 
 
+@pytest.mark.promise("ID-3")
 @pytest.mark.parametrize(
     "changed",
     [
@@ -87,12 +91,14 @@ def test_changed_work_under_an_old_name_is_refused(stage, changed):
     assert "new name" in refused.stderr
 
 
+@pytest.mark.promise("STATUS-3")
 def test_waiting_for_completion_returns_for_a_success(stage):
     """`kubectl wait --for=condition=Completed` needs no knowledge of outcomes."""
     assert stage.kubectl("wait", "--for=condition=Completed", "aop/client-side", "--timeout=60s").code == 0
     assert stage.kubectl("wait", "--for=condition=Ready", "aop/client-side", "--timeout=5s").code == 0
 
 
+@pytest.mark.promise("STATUS-3", "STATUS-4")
 def test_waiting_for_completion_returns_for_a_failure(stage):
     """A failed operation completes too; waiting for its success does not pretend."""
     assert stage.kubectl("wait", "--for=condition=Completed", "aop/failing", "--timeout=60s").code == 0
@@ -127,6 +133,7 @@ def test_the_wide_table_tells_the_job_and_the_whole_reason(stage):
     assert "container main exited with code 2: disk full" in text
 
 
+@pytest.mark.promise("STATUS-6")
 def test_the_server_filters_by_phase(stage):
     """A field selector on the phase finds the failed operation and nothing else."""
     is_at_rest(stage, "failing")
@@ -136,6 +143,7 @@ def test_the_server_filters_by_phase(stage):
     assert found == ["asyncoperation.alo-operator.io/failing"]
 
 
+@pytest.mark.promise("FAIL-5")
 def test_a_failure_shows_among_the_objects_events(stage):
     """`kubectl describe` ends with the one Event that says why."""
     is_at_rest(stage, "failing")
@@ -148,6 +156,7 @@ def test_a_failure_shows_among_the_objects_events(stage):
     wait_for(described, 15, "the Event is there")
 
 
+@pytest.mark.promise("STATUS-1", "STATUS-6")
 def test_operations_that_nobody_has_seen_are_found_as_pending(stage):
     """Where no operator runs, an operation shows and is found as Pending."""
     stage.operators.started[0].pause()

@@ -49,6 +49,7 @@ def states(stage, name):
     return [now for before, now in zip([None, *said], said, strict=False) if now != before]
 
 
+@pytest.mark.promise("PAUSE-2", "PAUSE-4")
 def test_an_operation_paused_before_its_start_makes_no_job(stage):
     """It is Paused and has neither Job nor finalizer, also after its operator was replaced."""
     stage.has_condition("later", "Suspended", "True", "Paused")
@@ -62,6 +63,7 @@ def test_an_operation_paused_before_its_start_makes_no_job(stage):
     assert stage.condition("later", "Started")["reason"] == "Paused"
 
 
+@pytest.mark.promise("PAUSE-1")
 def test_paused_work_stops_and_says_so_once_its_pods_are_gone(stage):
     """Pausing is recorded at once; Paused comes after the last pod's deletion, and the backstop is off."""
     (pod,) = stage.pods("running")
@@ -83,6 +85,7 @@ def test_paused_work_stops_and_says_so_once_its_pods_are_gone(stage):
     stage.first_attempt = pod["metadata"]["uid"]
 
 
+@pytest.mark.promise("PAUSE-4")
 def test_paused_work_stays_paused_while_its_operator_is_replaced(stage):
     """A new process finds the pause on record and leaves it."""
     (operator,) = stage.operators.started
@@ -91,6 +94,7 @@ def test_paused_work_stays_paused_while_its_operator_is_replaced(stage):
     stays(lambda: stage.status("running")["phase"] == "Paused" and not stage.pods("running"), 2, "it stays paused")
 
 
+@pytest.mark.promise("PAUSE-3")
 def test_resumed_work_starts_afresh_and_succeeds(stage):
     """A new attempt with an id of its own gives the result; the first start stands, and the backstop is back."""
     before = stage.status("running")["startTime"]
@@ -119,6 +123,7 @@ def finish(stage):
     stage.api.patch("configmaps", SETTINGS, {"data": {"seconds": "0"}}, stage.namespace)
 
 
+@pytest.mark.promise("PAUSE-2")
 def test_an_operation_paused_before_its_start_runs_when_it_is_resumed(stage):
     """Nothing is left of the pause but a fulfilled promise."""
     stage.edit("later", suspend=False)

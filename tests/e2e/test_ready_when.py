@@ -22,6 +22,7 @@ def mirror(stage, name):
     return {kind: stage.condition(name, kind)["status"] for kind in kinds if stage.condition(name, kind)}
 
 
+@pytest.mark.promise("READY-2")
 @pytest.mark.parametrize("gate", ["accepted", "started"])
 def test_ready_stays_true_whatever_the_outcome(stage, gate):
     """Once Ready was True it never left, though the work failed; nothing is Stalled."""
@@ -39,6 +40,7 @@ def test_ready_stays_true_whatever_the_outcome(stage, gate):
     assert stage.condition(gate, "Succeeded")["status"] == "False"
 
 
+@pytest.mark.promise("READY-2")
 def test_ready_follows_the_outcome_where_success_is_waited_for(stage):
     """The default gate is red, and says that waiting will not help."""
     assert stage.settled("succeeded")["phase"] == "Failed"

@@ -65,6 +65,7 @@ def stage(module_stage):
     return module_stage
 
 
+@pytest.mark.promise("JOB-1", "JOB-2")
 @pytest.mark.parametrize("name", REFUSED_JOBS)
 def test_a_job_that_cannot_be_is_rejected_in_words(stage, name):
     """The promise is rejected as InvalidJob at once, names the place, and no Job is left."""
@@ -78,6 +79,7 @@ def test_a_job_that_cannot_be_is_rejected_in_words(stage, name):
     assert stage.jobs(name) == []
 
 
+@pytest.mark.promise("START-3")
 def test_an_image_name_that_cannot_be_is_rejected(stage):
     """The kubelet says that it never can be pulled; the promise is rejected and the pod goes."""
     status = stage.settled("bad-image-name")
@@ -97,6 +99,7 @@ def test_an_input_above_64_kilobytes_is_rejected_with_the_sizes(stage):
     assert stage.jobs("too-much-input") == []
 
 
+@pytest.mark.promise("STATUS-7")
 def test_a_field_that_is_not_built_is_refused_by_name(stage):
     """An operation that asks for what this version cannot do waits with Accepted=False and makes no Job."""
     assert NOT_SUPPORTED, "everything is built: delete this test"
@@ -118,6 +121,7 @@ def test_a_refused_operation_can_be_mended_or_deleted(stage):
     assert stage.settled("unbuilt-retention")["phase"] == "Succeeded"
 
 
+@pytest.mark.promise("STATUS-8")
 def test_an_input_of_five_thousand_levels_blinds_no_operator(stage):
     """Deep JSON is rejected alone, and an operator that finds it in its first list still does all other work."""
     manifest = json.dumps(operation("abyss", job=shell_job("exit 0"), input={"deep": "DEEP"}))
@@ -149,6 +153,7 @@ def test_a_name_of_63_characters_runs(stage):
     assert stage.settled("n" * 63)["phase"] == "Succeeded"
 
 
+@pytest.mark.promise("STATUS-2")
 def test_a_settled_status_cannot_be_written_by_hand(stage):
     """Not even the administrator can change an answer: the API server refuses."""
     stage.settled("misspelt")
@@ -160,6 +165,7 @@ def test_a_settled_status_cannot_be_written_by_hand(stage):
     assert stage.status("misspelt")["phase"] == "Failed"
 
 
+@pytest.mark.promise("STATUS-8")
 def test_healthy_work_beside_all_this_succeeds_promptly(stage):
     """An operation created after all the rubbish is not held up by it."""
     stage.create(operation("healthy", job=shell_job("printf 1 > $ALO_RESULT_FILE")))

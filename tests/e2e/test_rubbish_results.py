@@ -42,6 +42,7 @@ def stage(module_stage):
     return module_stage
 
 
+@pytest.mark.promise("RESULT-1")
 @pytest.mark.parametrize("name", TEXTS)
 def test_what_is_not_quite_json_stays_text(stage, name):
     """NaN, numbers that would lose digits, and broken JSON are kept as the text they are."""
@@ -59,6 +60,7 @@ def test_json_that_is_too_deep_stays_text(stage):
     assert result["contentType"] == "text/plain"
 
 
+@pytest.mark.promise("RESULT-2")
 def test_a_result_of_100_kilobytes_is_refused_with_the_sizes(stage):
     """The kubelet keeps a part; the promise is rejected instead of fulfilled with it."""
     status = stage.settled("much")
@@ -69,6 +71,7 @@ def test_a_result_of_100_kilobytes_is_refused_with_the_sizes(stage):
     assert "result" not in status
 
 
+@pytest.mark.promise("RESULT-2")
 def test_four_containers_share_the_room_for_messages(stage):
     """With four containers 3068 bytes are kept whole; one more might be a cut message and is refused."""
     kept, refused = stage.settled("four-fit"), stage.settled("four-cut")
@@ -79,11 +82,13 @@ def test_four_containers_share_the_room_for_messages(stage):
     assert "3072 bytes" in refused["failure"]["message"]
 
 
+@pytest.mark.promise("RESULT-1")
 def test_the_largest_result_of_one_container_is_kept_whole(stage):
     """4092 bytes fit."""
     assert stage.settled("one-fits")["result"]["bytes"] == 4092
 
 
+@pytest.mark.promise("RESULT-2")
 def test_a_character_across_the_cut_is_never_half_a_value(stage):
     """A result that the kubelet cut inside a character is refused; one that ends just before the margin is whole."""
     kept, refused = stage.settled("edge-fits"), stage.settled("edge-cut")

@@ -41,6 +41,7 @@ def took(status, since, until="completionTime"):
     return datetime.fromisoformat(status[until]) - datetime.fromisoformat(since)
 
 
+@pytest.mark.promise("TIME-2")
 def test_the_time_to_work_counts_anew_after_a_resume(stage):
     """Paused after its first start, the work has all of startToClose from its second start on."""
     stage.started("anew")
@@ -57,6 +58,7 @@ def test_the_time_to_work_counts_anew_after_a_resume(stage):
     assert (status["startTime"], again > first) == (first, True)
 
 
+@pytest.mark.promise("TIME-2", "TIME-4")
 def test_work_that_takes_too_long_ends_with_its_partial_result(stage):
     """startToClose counts from the start; what the worker wrote on SIGTERM is kept."""
     status = timed_out(stage, "too-long", "StartToCloseTimeout")
@@ -66,6 +68,7 @@ def test_work_that_takes_too_long_ends_with_its_partial_result(stage):
     assert took(status, status["startTime"]) >= timedelta(seconds=5)
 
 
+@pytest.mark.promise("TIME-3", "TIME-4")
 def test_an_operation_that_is_not_over_in_time_ends_with_its_partial_result(stage):
     """scheduleToClose counts from the creation."""
     status = timed_out(stage, "too-late", "ScheduleToCloseTimeout")
@@ -75,6 +78,7 @@ def test_an_operation_that_is_not_over_in_time_ends_with_its_partial_result(stag
     assert took(status, stage.operation("too-late")["metadata"]["creationTimestamp"]) >= timedelta(seconds=30)
 
 
+@pytest.mark.promise("TIME-1")
 def test_work_that_does_not_start_in_time_ends_without_a_start(stage):
     """scheduleToStart counts from the creation."""
     status = timed_out(stage, "no-start", "ScheduleToStartTimeout")
@@ -83,6 +87,7 @@ def test_work_that_does_not_start_in_time_ends_without_a_start(stage):
     assert "within 5s (timeouts.scheduleToStart)" in status["failure"]["message"]
 
 
+@pytest.mark.promise("TIME-3")
 def test_a_pause_stops_no_clock_on_the_wall(stage):
     """scheduleToClose passes while the operation is paused, and no Job was ever made."""
     status = timed_out(stage, "paused", "ScheduleToCloseTimeout")
@@ -91,6 +96,7 @@ def test_a_pause_stops_no_clock_on_the_wall(stage):
     assert "paused by spec.suspend" in status["failure"]["message"]
 
 
+@pytest.mark.promise("TIME-5")
 @pytest.mark.full
 def test_the_job_s_own_deadline_ends_the_work_of_a_dead_operator(stage):
     """With no operator for the whole time the Job is ended by its backstop; the next operator records the timeout."""

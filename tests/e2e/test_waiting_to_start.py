@@ -100,6 +100,7 @@ def moment(text):
     return datetime.fromisoformat(text)
 
 
+@pytest.mark.promise("START-2")
 def test_a_missing_image_is_named_within_half_a_minute(places):
     """Started=False says ImagePullBackOff, with pod and image, while the promise stays open."""
     stage = places["plain"]
@@ -111,6 +112,7 @@ def test_a_missing_image_is_named_within_half_a_minute(places):
     assert stage.status("no-image")["promise"] == "Pending"
 
 
+@pytest.mark.promise("START-2")
 def test_a_pod_that_fits_no_node_is_named(places):
     """Started=False says Unschedulable in the scheduler's own words."""
     shown = places["plain"].has_condition("nowhere", "Started", "False", "Unschedulable")
@@ -129,6 +131,7 @@ def test_a_configuration_that_is_missing_is_named_and_can_be_supplied(places):
     assert stage.settled("no-settings")["phase"] == "Succeeded"
 
 
+@pytest.mark.promise("TIME-1", "TIME-4")
 def test_work_that_does_not_start_in_time_is_timed_out(places):
     """After scheduleToStart the promise is rejected with the cause, and the pod is gone."""
     stage = places["plain"]
@@ -143,6 +146,7 @@ def test_work_that_does_not_start_in_time_is_timed_out(places):
     assert moment(status["completionTime"]) - moment(created) >= timedelta(seconds=20)
 
 
+@pytest.mark.promise("JOB-6", "START-2")
 def test_a_full_job_quota_is_waited_for(places):
     """The API server's refusal of the Job is shown; when the quota has room again, the work runs."""
     stage = places["job_quota"]
@@ -152,6 +156,7 @@ def test_a_full_job_quota_is_waited_for(places):
     assert stage.settled("held-up")["phase"] == "Succeeded"
 
 
+@pytest.mark.promise("JOB-6", "START-2")
 def test_a_full_pod_quota_is_waited_for(places):
     """The Job alone shows nothing of it; its Events do, and status says so. With room again, the work runs."""
     stage = places["pod_quota"]

@@ -60,6 +60,7 @@ def stage(module_stage):
     return module_stage
 
 
+@pytest.mark.promise("WORK-2")
 def test_the_input_arrives_byte_for_byte(stage):
     """/alo/in/input.json holds the input as compact JSON, every character and null in place."""
     written = json.dumps(INPUT, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
@@ -70,11 +71,13 @@ def test_the_input_arrives_byte_for_byte(stage):
     assert (result["bytes"], result["sha256"]) == (len(written), hashlib.sha256(written).hexdigest())
 
 
+@pytest.mark.promise("WORK-2")
 def test_work_without_input_finds_an_empty_object(stage):
     """A worker may always parse its input file."""
     assert stage.settled("no-input")["result"]["value"] == {}
 
 
+@pytest.mark.promise("WORK-3")
 def test_a_worker_knows_who_it_works_for(stage):
     """The environment names the operation, and the attempt by the pod's uid."""
     value = stage.settled("environment")["result"]["value"]
@@ -92,11 +95,13 @@ def test_a_worker_knows_who_it_works_for(stage):
     }
 
 
+@pytest.mark.promise("WORK-3")
 def test_a_callers_trace_goes_on_in_the_worker(stage):
     """A traceparent annotation on the operation reaches the worker as it is."""
     assert stage.settled("traced")["result"]["value"] == f"00-{'ab' * 16}-{'cd' * 8}-01"
 
 
+@pytest.mark.promise("RESULT-1", "RESULT-3")
 def test_a_json_result_is_kept_whole(stage):
     """Nested nulls, fractions, large numbers and characters beyond the basic plane come back as they were written."""
     status = stage.settled("json")
@@ -106,6 +111,7 @@ def test_a_json_result_is_kept_whole(stage):
     assert status["result"]["contentType"] == "application/json"
 
 
+@pytest.mark.promise("RESULT-1")
 def test_a_result_that_is_not_json_is_text(stage):
     """Any words are a result."""
     result = stage.settled("text")["result"]
@@ -113,6 +119,7 @@ def test_a_result_that_is_not_json_is_text(stage):
     assert (result["value"], result["contentType"]) == ("All 3 files were copied.\n", "text/plain")
 
 
+@pytest.mark.promise("WORK-1")
 def test_a_worker_that_knows_nothing_of_us_succeeds_by_exit_code_0(stage):
     """An image that writes no result fulfils its promise, and its log does not pass for one."""
     status = stage.settled("silent")
@@ -121,6 +128,7 @@ def test_a_worker_that_knows_nothing_of_us_succeeds_by_exit_code_0(stage):
     assert "result" not in status
 
 
+@pytest.mark.promise("WORK-3", "WORK-4")
 def test_the_default_container_is_the_worker(stage):
     """The annotation kubectl uses too chooses the container that is equipped and heard; others see nothing of ours."""
     assert stage.settled("chosen")["result"]["value"] == "chosen chosen"
@@ -131,11 +139,13 @@ def test_the_default_container_is_the_worker(stage):
     assert not [mount for mount in other.get("volumeMounts", []) if mount["mountPath"].startswith("/alo")]
 
 
+@pytest.mark.promise("WORK-3")
 def test_a_result_path_of_the_users_own_is_respected(stage):
     """ALO_RESULT_FILE names the container's own terminationMessagePath."""
     assert stage.settled("own-path")["result"]["value"] == ["kept"]
 
 
+@pytest.mark.promise("START-1", "STATUS-5")
 def test_a_settled_operation_tells_when_and_where_it_ran(stage):
     """Start, end, Job and attempt are in status, the finalizer is off, and every condition agrees with the outcome."""
     stage.settled("silent")

@@ -58,6 +58,7 @@ def stage(module_stage):
     return module_stage
 
 
+@pytest.mark.promise("JOB-4")
 def test_retries_are_the_jobs_own_and_are_counted(stage):
     """An operation that fails twice within its backoffLimit and then succeeds is fulfilled, at the third attempt."""
 
@@ -74,6 +75,7 @@ def test_retries_are_the_jobs_own_and_are_counted(stage):
     assert status["attempts"]["last"]["exitCode"] == 0
 
 
+@pytest.mark.promise("WORK-1", "FAIL-1", "FAIL-2")
 def test_a_failure_shows_exit_code_log_tail_and_causes(stage):
     """The end of the log becomes the failure's message, and the causes lead from the Job down to the container."""
     status = stage.settled("failed")
@@ -89,11 +91,13 @@ def test_a_failure_shows_exit_code_log_tail_and_causes(stage):
     assert "result" not in status
 
 
+@pytest.mark.promise("FAIL-2")
 def test_a_failures_own_words_come_before_the_log(stage):
     """A worker that explains itself in the result file is quoted; its log is not."""
     assert stage.settled("worded")["failure"]["message"] == "container main exited with code 3: no such bucket"
 
 
+@pytest.mark.promise("RESULT-1")
 def test_what_a_failed_worker_left_is_no_result(stage):
     """JSON in the result file of a worker that exits 4 is failure text, never a value."""
     status = stage.settled("half-done")
@@ -103,6 +107,7 @@ def test_what_a_failed_worker_left_is_no_result(stage):
     assert '{"done": 1}' in status["failure"]["message"]
 
 
+@pytest.mark.promise("FAIL-3")
 def test_a_worker_without_memory_is_reported_as_such(stage):
     """The kernel's killing of the main process is named, with its exit code."""
     status = stage.settled("greedy")
@@ -120,6 +125,7 @@ def test_a_failing_container_beside_the_worker_is_named(stage):
     assert "result" not in status
 
 
+@pytest.mark.promise("RESULT-5")
 def test_an_indexed_jobs_result_is_that_of_index_0(stage):
     """Of three completions one gives the value; progress counts all."""
     status = stage.settled("indexed")
@@ -128,6 +134,7 @@ def test_an_indexed_jobs_result_is_that_of_index_0(stage):
     assert status["progress"]["summary"] == "3/3"
 
 
+@pytest.mark.promise("RESULT-5", "REPORT-7")
 def test_many_completions_show_progress_and_give_no_value(stage):
     """A Job of four completions is seen on its way, and ends with counters instead of a result."""
     status = stage.settled("counted")

@@ -154,6 +154,7 @@ class Life(RuleBasedStateMachine):
                 super().teardown()
 
 
+@pytest.mark.promise("OPER-1", "ID-6", "STATUS-2")
 def test_the_laws_hold_in_every_order_of_things():
     """Random sequences of callers, cluster, faults and crashes break no law, and all come to rest."""
     run_state_machine_as_test(Life, settings=settings(max_examples=200, stateful_step_count=40))

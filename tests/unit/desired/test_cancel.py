@@ -99,6 +99,7 @@ def test_pods_that_nobody_deletes_are_given_up_too():
     assert [cause.name for cause in status.failure.causes] == ["stray"]
 
 
+@pytest.mark.promise("CANCEL-8")
 def test_a_pod_on_a_dead_node_is_given_up_and_named():
     """A minute past its grace period the promise is settled, saying that the work may still run."""
     job = make_job().ready().grace(30).deleting(at(21))
@@ -135,6 +136,7 @@ def test_finished_pods_do_not_hold_a_cancellation_up():
     assert written(decided).phase is Phase.CANCELLED
 
 
+@pytest.mark.promise("CANCEL-5")
 def test_a_job_that_completed_before_it_was_told_counts_as_completed():
     """The cancellation was asked for and came too late; it stays on record beside the success."""
     job = make_job().completed(at(20))
@@ -153,6 +155,7 @@ def test_a_job_that_failed_before_it_was_told_counts_as_failed():
     assert written(plan(make_observed(recorded(), job, [make_pod().failed(2)]), at(21))).phase is Phase.FAILED
 
 
+@pytest.mark.promise("CANCEL-5")
 @pytest.mark.parametrize("job", [make_job().completed(at(22)), make_job().failed(at(22))], ids=["Complete", "Failed"])
 def test_an_end_after_the_delivery_is_still_a_cancellation(job):
     """An exit 0 after SIGTERM is not the answer that was asked for."""

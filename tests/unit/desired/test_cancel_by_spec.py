@@ -18,6 +18,7 @@ def asked(operation=None):
     return (operation or make_operation()).spec(cancel=WITHDRAWN).generation(2)
 
 
+@pytest.mark.promise("CANCEL-2")
 @pytest.mark.parametrize(
     ("operation", "known", "steps"),
     [
@@ -71,6 +72,7 @@ def test_work_that_has_a_job_is_told_after_the_request_is_recorded(operation, jo
     assert written(decided).observed_generation == 2
 
 
+@pytest.mark.promise("CANCEL-6")
 def test_a_cancellation_outlasts_its_field():
     """Once recorded it stands, when spec.cancel is taken out again and the work is resumed."""
     operation = asked(make_operation().started(at(1)))
@@ -102,6 +104,7 @@ def test_a_request_that_comes_with_the_end_is_recorded_in_vain():
     assert (told.reason, told.deliver_time, told.settle_time) == ("withdrawn", None, at(5))
 
 
+@pytest.mark.promise("CANCEL-7")
 def test_a_request_after_the_end_costs_one_write_and_changes_nothing():
     """It is recorded, the answer stands, and asking twice is like asking once."""
     operation = make_operation().started(at(1))
@@ -124,6 +127,7 @@ def test_a_request_after_the_end_costs_one_write_and_changes_nothing():
     assert plan(make_observed(again), at(80)) == Plan()
 
 
+@pytest.mark.promise("CANCEL-6")
 def test_a_deletion_after_a_request_keeps_who_asked_first():
     """The record says Spec, though the object is going."""
     operation = asked(make_operation().started(at(1)))

@@ -30,6 +30,7 @@ def held(operation, reason="Paused"):
     return operation.status(conditions=[*status["conditions"], condition])
 
 
+@pytest.mark.promise("TIME-1", "TIME-3")
 @pytest.mark.parametrize(
     ("operation", "expected"),
     [
@@ -78,6 +79,7 @@ def test_a_pause_holds_the_time_to_work_and_nothing_else(reason):
     assert next_deadline(operation.view(), started=True) == Deadline(at(120), OVER)
 
 
+@pytest.mark.promise("TIME-2")
 def test_the_time_to_work_counts_anew_from_each_start():
     """The first start stays in startTime; the limit looks at the last transition of Started."""
     operation = limited(work="1m").started(at(500)).status(startTime="2026-03-01T12:00:01Z")
@@ -139,6 +141,7 @@ def test_work_is_left_alone_until_the_last_moment():
     assert (decided.steps, decided.wake) == ((), at(70))
 
 
+@pytest.mark.promise("TIME-1")
 def test_a_pause_before_the_start_ends_with_the_start_limit():
     """No Job is ever made; the message says what it was waiting for, and who asked is on record."""
     operation = limited(start="30s").spec(suspend=True)
@@ -165,6 +168,7 @@ def test_a_timeout_recorded_in_unknown_words_can_still_be_settled():
     assert status.phase is Phase.TIMED_OUT
 
 
+@pytest.mark.promise("TIME-5")
 def test_the_end_by_the_backstop_is_a_timeout_too():
     """No operator was there in time; the Job's own deadline is told as what it stands for."""
     operation = limited(start="10m", work="1h").started(at(1))

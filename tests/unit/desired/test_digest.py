@@ -20,16 +20,19 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.promise("ID-8")
 def test_a_digest_is_the_same_in_every_version():
     """It is kept in status for ever, so its recipe must not change under the same prefix."""
     assert spec_digest(SPEC) == "v1:sha256:b19d67b131250b7d4e72510cd522542b694fc7afb7751064e2bfd76232fc8b44"
 
 
+@pytest.mark.promise("ID-8")
 def test_the_order_of_keys_does_not_matter():
     """Two clients that say the same have asked for the same."""
     assert spec_digest({"input": {"a": [1.5, None], "b": 1}, "job": SPEC["job"]}) == spec_digest(SPEC)
 
 
+@pytest.mark.promise("ID-8")
 @pytest.mark.parametrize(
     "other",
     [{"input": {"b": 2, "a": [1.5, None]}}, {"input": {"b": 1, "a": [None, 1.5]}}, {"metadata": {}}, {"input": None}],
@@ -39,6 +42,7 @@ def test_every_change_of_what_defines_the_work_shows(other):
     assert spec_digest(SPEC | other) != spec_digest(SPEC)
 
 
+@pytest.mark.promise("ID-8")
 def test_what_may_change_is_left_out():
     """suspend, cancel, retention, readyWhen and callbacks do not define the work."""
     assert spec_digest(SPEC | {"suspend": True, "cancel": {}, "readyWhen": "Started"}) == spec_digest(SPEC)

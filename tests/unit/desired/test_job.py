@@ -25,6 +25,7 @@ def variables_of(operation):
     return {variable["name"]: variable.get("value") for variable in worker_of(operation)["env"]}
 
 
+@pytest.mark.promise("ID-6")
 def test_the_name_is_made_of_the_operations_name_and_uid():
     """The same operation always has the same Job name; an operation of the same name after it has another."""
     first, same, other = (make_operation("a", uid).view() for uid in (UID, UID, "another"))
@@ -164,6 +165,7 @@ def test_the_users_volumes_stay():
     assert "projected" in pod["volumes"][1]
 
 
+@pytest.mark.promise("WORK-3")
 def test_only_the_worker_is_equipped():
     """The container named by kubectl's default-container annotation; sidecars and init containers are left alone."""
     operation = make_operation()
@@ -181,6 +183,7 @@ def test_only_the_worker_is_equipped():
     assert {variable["name"] for variable in pod["containers"][1]["env"]} == CONTRACT
 
 
+@pytest.mark.promise("FAIL-2")
 @pytest.mark.parametrize(
     ("operation", "log_tail", "policy"),
     [
@@ -194,6 +197,7 @@ def test_the_end_of_the_log_is_failure_text_unless_somebody_objects(operation, l
     assert worker_of(operation, Settings(log_tail=log_tail)).get("terminationMessagePolicy") == policy
 
 
+@pytest.mark.promise("JOB-2")
 def test_what_is_the_operators_own_is_taken_out():
     """A TTL could delete pods before they are read; suspend and deadline have fields of their own."""
     operation = make_operation().job_spec(suspend=True, activeDeadlineSeconds=5, ttlSecondsAfterFinished=0)

@@ -11,6 +11,7 @@ def with_template(template):
     return make_operation().job_spec(template=template)
 
 
+@pytest.mark.promise("JOB-2")
 @pytest.mark.parametrize(
     ("operation", "words"),
     [

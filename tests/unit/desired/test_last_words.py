@@ -32,6 +32,7 @@ def stopped(code=0, message="", name="resize-x", finished=at(22)):
     )
 
 
+@pytest.mark.promise("CANCEL-4")
 def test_a_worker_that_ended_well_leaves_its_result_as_partial():
     """Cancelled all the same: it was told to stop before it was done."""
     status = settled(stopped(0, '{"done": 3}'))
@@ -41,6 +42,7 @@ def test_a_worker_that_ended_well_leaves_its_result_as_partial():
     assert (status.attempts.count, last.pod, last.exit_code) == (1, "resize-x", 0)
 
 
+@pytest.mark.promise("CANCEL-4")
 @pytest.mark.parametrize(
     "pod",
     [

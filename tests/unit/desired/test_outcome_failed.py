@@ -114,6 +114,7 @@ def test_a_failure_says_whose_it_is_and_whether_trying_again_may_help(pod, kind,
     assert (found.failure.type, found.failure.retryable) == (kind, retryable)
 
 
+@pytest.mark.promise("FAIL-1")
 def test_causes_go_from_the_job_down_to_the_container():
     """Outermost first, each in the words of whoever noticed."""
     pod = make_pod().failed(3, message=" no such picture \n").status(message="the pod's own words")

@@ -72,6 +72,7 @@ def test_json_null_is_a_result_of_four_bytes():
     }
 
 
+@pytest.mark.promise("RESULT-3")
 def test_size_and_digest_are_of_the_bytes_the_worker_wrote():
     """Not of the parsed value, so a caller can compare with what the worker kept."""
     found = read_result('{"ü": 1}')
@@ -99,6 +100,7 @@ def test_a_null_inside_a_result_is_kept():
     assert to_wire(read_result('{"a": null}'))["value"] == {"a": None}
 
 
+@pytest.mark.promise("RESULT-2")
 @pytest.mark.parametrize("containers", [1, 2, 3, 4, 6, 12])
 def test_a_message_near_the_kubelets_limit_is_never_taken_for_a_whole_one(containers):
     """The limit shrinks with the number of containers; up to three bytes below it a message may be a cut one."""

@@ -34,6 +34,7 @@ def resumed(**spec):
     return operation.having(written(plan(make_observed(operation, make_job().suspended()), at(90))))
 
 
+@pytest.mark.promise("PAUSE-2")
 def test_an_operation_paused_before_its_start_gets_neither_finalizer_nor_job():
     """It says Paused with one write, and then nothing is due."""
     decided = plan(make_observed(make_operation().spec(suspend=True)), at(1))
@@ -82,11 +83,13 @@ def test_a_pause_is_recorded_before_the_job_is_suspended():
     assert patch.spec == {"suspend": True, "activeDeadlineSeconds": None}
 
 
+@pytest.mark.promise("PAUSE-4")
 def test_after_a_crash_between_record_and_job_only_the_job_is_left():
     """The record is not written twice."""
     assert kinds(plan(make_observed(pausing(), make_job().ready()), at(11))) == [PatchJob]
 
 
+@pytest.mark.promise("PAUSE-1")
 @pytest.mark.parametrize(
     "job",
     [
@@ -151,6 +154,7 @@ def test_a_resume_wakes_the_job_before_it_is_recorded():
     assert (found["Suspended"], found["Started"]) == ("False/Resumed", "False/Resumed")
 
 
+@pytest.mark.promise("PAUSE-4")
 def test_after_a_crash_between_job_and_record_only_the_record_is_left():
     """A resumed Job under a recorded pause is what the crash leaves."""
     operation = paused().spec(suspend=False).generation(3)

@@ -52,6 +52,7 @@ def test_work_that_says_nothing_fulfils_without_a_value(message):
     assert states(status)["Succeeded"] == "True/Succeeded"
 
 
+@pytest.mark.promise("RESULT-4")
 def test_a_complete_job_whose_pod_is_lost_fulfils_and_says_so():
     """The work is done and is not run again; the reason tells that a result may be lost."""
     status = written(plan(make_observed(PENDING, make_job().completed(at(5)), []), at(5)))
@@ -127,6 +128,7 @@ def test_a_job_that_never_was_known_is_made():
     assert kinds(plan(make_observed(make_operation(), job_gone=True), at(1))) == [AddFinalizer, CreateJob]
 
 
+@pytest.mark.promise("JOB-5")
 @pytest.mark.parametrize("job", [None, make_job().ready()], ids=["known from status", "known from memory"])
 def test_a_job_that_was_there_and_is_gone_is_first_asked_after_and_never_made_again(job):
     """A second run could do the work twice, so the end is unknown and the operation says so."""
@@ -183,6 +185,7 @@ def test_an_event_that_an_interrupted_plan_did_not_post_is_posted():
     assert only(decided, PostEvent) == only(first, PostEvent)
 
 
+@pytest.mark.promise("STATUS-5")
 def test_a_settled_operation_follows_a_later_spec_and_changes_nothing_else():
     """The generation is free after the end; the answer is not."""
     operation = make_operation().settled().generation(2)

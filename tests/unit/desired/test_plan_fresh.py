@@ -68,6 +68,7 @@ def test_every_field_not_built_yet_is_tried_here():
     assert UNSUPPORTED.keys() == NOT_SUPPORTED.keys()
 
 
+@pytest.mark.promise("STATUS-7")
 @pytest.mark.parametrize("path", UNSUPPORTED)
 def test_a_field_not_built_yet_is_refused_by_name(path):
     """Nothing runs; Accepted is False and names the field."""
@@ -177,6 +178,7 @@ def test_the_start_deadline_ends_the_wait_for_a_quota():
     assert "exceeded quota: jobs" in written(after).failure.message
 
 
+@pytest.mark.promise("ID-7")
 def test_a_job_of_somebody_else_is_left_alone_and_rejects():
     """Of our name but not ours: no word of its status is believed, and nothing is deleted."""
     job = make_job().of_somebody_else().completed(at(5))

@@ -39,6 +39,7 @@ def test_work_that_goes_on_is_reported_once():
     assert plan(starts(after), at(3)) == Plan()
 
 
+@pytest.mark.promise("START-1")
 @pytest.mark.parametrize(
     "job",
     [make_job().ready(), make_job().status(succeeded=1), make_job().status(failed=1)],
@@ -74,6 +75,7 @@ def test_several_completions_are_counted():
     assert (progress.summary, progress.unit, progress.update_time) == ("1/4", "completions", at(2))
 
 
+@pytest.mark.promise("REPORT-7")
 def test_progress_is_written_at_most_every_five_seconds():
     """What changes faster waits, and the plan wakes for it."""
     operation = make_operation().with_finalizer()

@@ -65,6 +65,7 @@ def test_the_reason_of_a_look_is_written_with_the_next_look_due():
     assert message == "pod resize-x: container main: ErrImagePull: not found"
 
 
+@pytest.mark.promise("START-4")
 def test_the_same_reason_is_not_written_again():
     """Another message for the same reason is not worth a write."""
     operation = make_operation().with_finalizer()
@@ -89,6 +90,7 @@ def test_a_changed_reason_is_written_once():
     assert again.steps == ()
 
 
+@pytest.mark.promise("START-4")
 @pytest.mark.parametrize(
     ("pods", "reason"),
     [([], "NoPod"), ([make_pod()], "Pending"), ([make_pod().waiting("ContainerCreating")], "ContainerCreating")],

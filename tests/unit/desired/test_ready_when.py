@@ -43,6 +43,7 @@ def mirror(status):
     return found.get("Ready"), found.get("Reconciling"), found.get("Stalled")
 
 
+@pytest.mark.promise("READY-2")
 @pytest.mark.parametrize(
     ("turns", "accepted", "started", "succeeded"),
     [

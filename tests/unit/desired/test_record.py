@@ -37,6 +37,7 @@ def turns(operation):
     }
 
 
+@pytest.mark.promise("READY-1")
 @pytest.mark.parametrize(
     ("turn", "mirror"),
     [
@@ -58,6 +59,7 @@ def test_gitops_tools_read_each_turn_right_whatever_came_before(turn, mirror, be
     assert {kind: found[kind] for kind in MIRROR if kind in found} == mirror
 
 
+@pytest.mark.promise("STATUS-3", "STATUS-4")
 @pytest.mark.parametrize("turn", ["waiting", "running", "cancelling"])
 def test_until_the_end_completed_is_false_and_succeeded_unknown(turn):
     """So that kubectl wait --for=condition=Completed waits, and nobody takes an open promise for a failure."""

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -159,6 +160,7 @@ SEEN = st.builds(
 )
 
 
+@pytest.mark.promise("STATUS-8")
 @settings(max_examples=250)
 @given(SEEN, SOMETIME)
 @example(
@@ -185,6 +187,7 @@ def test_what_is_written_fits_the_api(observed, now):
             assert OperationStatus.model_validate(sent).promise is step.status.promise
 
 
+@pytest.mark.promise("STATUS-2", "ID-6")
 @settings(max_examples=150)
 @given(SEEN, SOMETIME)
 def test_no_answer_is_taken_back_and_no_second_job_is_made(observed, now):
