@@ -17,6 +17,7 @@ README = Path("README.md")
 CONCEPTS = Path("docs/concepts.md")
 OPERATIONS = Path("docs/operations.md")
 DOCUMENTS = [path for path in files() if path.suffix == ".md"]
+METRICS = ("controller/metrics.py", "effects/measures.py")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 
 
@@ -99,7 +100,7 @@ def test_samples_and_the_demo_use_only_what_is_built():
 
 def test_every_metric_and_flag_is_documented():
     """docs/operations.md names each metric and each flag of `alo-operator run`, and no other."""
-    code = text(Path("operator/alo_operator/controller/metrics.py"))
+    code = "".join(text(Path("operator/alo_operator") / name) for name in METRICS)
     flags = re.findall(r'"(--[a-z-]+)"', text(Path("operator/alo_operator/controller/options.py")))
     words = first_cells(text(OPERATIONS))
 

@@ -36,12 +36,12 @@ def test_every_pure_part_is_kept_pure():
 
 
 def test_only_effects_imports_an_http_client():
-    """Outside effects nothing of the operator opens a connection; the probes import aiohttp to serve."""
+    """Outside effects nothing of the operator opens a connection; the gateway's server imports aiohttp to serve."""
     found = [
         f"{path}:{line} {name}"
         for path in python_files("operator/alo_operator")
         if not path.is_relative_to("operator/alo_operator/effects")
-        and not path.match("controller/probes.py")
+        and not path.match("gateway/server.py")
         and not path.is_relative_to("operator/alo_operator/worker")  # a worker reports over HTTP on its own
         for line, name in imports(path)
         if name.startswith(HTTP)

@@ -17,7 +17,6 @@ from alo_operator.controller import handlers, metrics, startup
 from alo_operator.controller.cache import Cache
 from alo_operator.controller.options import Options
 from alo_operator.controller.pool import Pool, Tools
-from alo_operator.controller.probes import Probes
 from alo_operator.controller.resync import Resync
 from alo_operator.controller.workqueue import WorkQueue
 from alo_operator.desired.settings import Settings
@@ -27,6 +26,7 @@ from alo_operator.effects.cluster import Cluster
 from alo_operator.effects.gather import Gatherer
 from alo_operator.effects.last_words import Listener
 from alo_operator.effects.lease import Elector
+from alo_operator.effects.probes import Probes
 from alo_operator.effects.writer import Writer
 from alo_operator.errors import ConfigurationError
 
@@ -44,9 +44,7 @@ class App:
         self._options = options
         # Replicas share a service account; the identity tells them apart in the audit log.
         agent = f"alo-operator/{__version__} ({quote(options.lease.identity)})"
-        self.cluster = Cluster(
-            lambda: credentials.load(options.kubeconfig), agent=agent, observer=metrics.observe_request
-        )
+        self.cluster = Cluster(lambda: credentials.load(options.kubeconfig), agent=agent, observer=metrics.API.observe)
         self.cache, self.queue = Cache(), WorkQueue()
         self.elector = Elector(self.cluster, options.lease, self._leadership)
         self.writer = Writer(self.cluster, self.elector.remaining)
@@ -60,7 +58,7 @@ class App:
         )
         self.pool = Pool(tools)
         self.resync = Resync(self.cluster, self.cache, options.namespaces or (None,), self.wake)
-        self.probes = Probes(*options.http, self._unhealthy, self._unready, self._refresh)
+        self.probes = Probes(*options.http, self._unhealthy, self._unready, self._metrics)
         self._tasks: list[asyncio.Task[None]] = []
         self._loop_seen = clock.monotonic()
 
@@ -152,9 +150,10 @@ class App:
     def _unready(self) -> str:
         return self._unhealthy() or self.resync.problem
 
-    def _refresh(self) -> None:
+    def _metrics(self) -> bytes:
         metrics.QUEUE_DEPTH.set(len(self.queue))
         metrics.KNOWN.set(len(self.cache))
+        return metrics.render()
 
 
 def _at_the_end(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

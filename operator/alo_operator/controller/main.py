@@ -6,9 +6,9 @@ import asyncio
 import logging
 import sys
 
-from alo_operator.controller import logs
 from alo_operator.controller.app import App
 from alo_operator.controller.options import parse
+from alo_operator.effects import logs
 from alo_operator.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
+from alo_operator.effects.measures import ApiMeasures
+
 REGISTRY: Final = CollectorRegistry()
+API: Final = ApiMeasures(REGISTRY)
 
 SETTLED: Final = Counter(
     "alo_operations_settled_total", "Operations settled by this process.", ["phase", "reason"], registry=REGISTRY
@@ -16,19 +18,6 @@ SETTLED: Final = Counter(
 RECONCILE_SECONDS: Final = Histogram(
     "alo_reconcile_duration_seconds",
     "Time of one pass over one operation.",
-    buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30),
-    registry=REGISTRY,
-)
-API_REQUESTS: Final = Counter(
-    "alo_api_requests_total",
-    "Requests to the API server, watches apart; code 0 where no answer came.",
-    ["verb", "resource", "code"],
-    registry=REGISTRY,
-)
-API_SECONDS: Final = Histogram(
-    "alo_api_request_duration_seconds",
-    "Time of one request to the API server.",
-    ["verb"],
     buckets=(0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30),
     registry=REGISTRY,
 )
@@ -51,16 +40,6 @@ RESYNC_FOUND: Final = Counter(
     registry=REGISTRY,
 )
 BUILD: Final = Gauge("alo_build_info", "Always 1; the version is in the label.", ["version"], registry=REGISTRY)
-
-_RESOURCE: Final = re.compile(r"(?:namespaces/[^/]+/)?([a-z]+)(?:/[^/]+)?(?:/(status))?$")
-
-
-def observe_request(method: str, path: str, status: int, seconds: float) -> None:
-    """Count one request to the API server."""
-    match = _RESOURCE.search(path.split("/v1", 1)[-1])
-    resource = "/".join(part for part in match.groups() if part) if match else "other"
-    API_REQUESTS.labels(verb=method, resource=resource, code=str(status)).inc()
-    API_SECONDS.labels(verb=method).observe(seconds)
 
 
 def render() -> bytes:

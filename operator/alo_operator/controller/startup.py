@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from typing import Final
 
-from alo_operator.api.names import GROUP, OPERATION_PLURAL, VERSION
+from alo_operator.api.names import GROUP, OPERATION_PLURAL
 from alo_operator.controller.options import Options
+from alo_operator.effects import preflight
 from alo_operator.effects.cluster import Cluster
-from alo_operator.errors import ApiError, ApiUnreachable, ConfigurationError, NotFound, Unauthorized
-
-logger = logging.getLogger(__name__)
-
-TRIES: Final = 4
-PAUSE: Final = 1.5
 
 # (verbs, group, resource): what one pass may need. The shipped ClusterRole grants just this.
 NEEDED: Final = (
@@ -34,92 +27,13 @@ async def check(cluster: Cluster, options: Options) -> None:
     Raises:
         ConfigurationError: what is missing, and what to do about it.
     """
-    await _reach(cluster)
-    await _crd(cluster)
-    await _rights(cluster, options)
-
-
-async def _reach(cluster: Cluster) -> None:
-    for attempt in range(1, TRIES + 1):
-        try:
-            version = await cluster.get("version")
-            logger.info("connected", extra={"kubernetes": version.get("gitVersion")})
-            return
-        except ApiUnreachable as error:
-            if attempt == TRIES:
-                raise ConfigurationError(
-                    f"the API server does not answer ({error})",
-                    "Check that the cluster runs and that the server address in the kubeconfig is right",
-                ) from error
-            logger.warning("the API server does not answer yet", extra={"attempt": attempt, "error": str(error)})
-            await asyncio.sleep(PAUSE)
-        except Unauthorized as error:
-            raise ConfigurationError(
-                f"the API server does not know these credentials ({error.message})", "Get a new kubeconfig or token"
-            ) from error
-        except ApiError as error:
-            raise ConfigurationError(f"the API server refuses to talk: {error}", "Check the kubeconfig") from error
-
-
-async def _crd(cluster: Cluster) -> None:
-    try:
-        found = await cluster.get(f"apis/{GROUP}/{VERSION}")
-    except NotFound:
-        found = {}
-    except ApiError as error:
-        raise ConfigurationError(f"the API group {GROUP} cannot be looked up: {error}", "Check RBAC") from error
-    names = {resource.get("name") for resource in found.get("resources") or ()}
-    missing = {OPERATION_PLURAL, f"{OPERATION_PLURAL}/status"} - names
-    if missing:
-        raise ConfigurationError(
-            f"the CustomResourceDefinition {OPERATION_PLURAL}.{GROUP} ({VERSION}) is not installed",
-            "Install it with: kubectl apply --server-side -f crds/",
-        )
-
-
-async def _rights(cluster: Cluster, options: Options) -> None:
-    asked = [
+    await preflight.reach(cluster)
+    await preflight.find_kinds(cluster)
+    rights: list[preflight.Right] = [
         (namespace, verb, group, resource)
         for namespace in options.namespaces or (None,)
         for verbs, group, resource in NEEDED
         for verb in verbs
-    ] + [(options.lease.namespace, verb, *LEASE_NEEDED[1:]) for verb in LEASE_NEEDED[0]]
-    granted = await asyncio.gather(*(_may(cluster, *question) for question in asked))
-    missing: dict[tuple[str | None, str, str], list[str]] = {}
-    for (namespace, verb, group, resource), yes in zip(asked, granted, strict=True):
-        if not yes:
-            missing.setdefault((namespace, group, resource), []).append(verb)
-    if missing:
-        raise ConfigurationError(
-            f"the operator's user lacks rights: {'; '.join(_right(verbs, *where) for where, verbs in missing.items())}",
-            "Install the shipped roles with: kubectl apply -k manifests/base (or run with an admin kubeconfig)",
-        )
-
-
-def _right(verbs: list[str], namespace: str | None, group: str, resource: str) -> str:
-    kind, slash, subresource = resource.partition("/")
-    what = f"{kind}.{group}".rstrip(".") + slash + subresource
-    return f"{', '.join(verbs)} {what} in {f'namespace {namespace}' if namespace else 'all namespaces'}"
-
-
-async def _may(cluster: Cluster, namespace: str | None, verb: str, group: str, resource: str) -> bool:
-    kind, _, subresource = resource.partition("/")
-    attributes = {
-        "verb": verb,
-        "group": group,
-        "resource": kind,
-        "subresource": subresource,
-        "namespace": namespace or "",
-    }
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": attributes},
-    }
-    try:
-        answer = await cluster.request("POST", "apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=review)
-    except (ApiError, ApiUnreachable) as error:
-        raise ConfigurationError(
-            f"the operator's rights cannot be looked up: {error}", "Check the API server"
-        ) from error
-    return bool(answer.get("status", {}).get("allowed"))
+    ]
+    rights += [(options.lease.namespace, verb, *LEASE_NEEDED[1:]) for verb in LEASE_NEEDED[0]]
+    await preflight.demand_rights(cluster, "the operator's user", rights)

@@ -9,7 +9,7 @@ from alo_operator.effects import paths
 def resource(path):
     """Under which resource a request to this path is counted."""
     before = counted()
-    metrics.observe_request("GET", path, 200, 0.01)
+    metrics.API.observe("GET", path, 200, 0.01)
     (found,) = [name for name, value in counted().items() if value != before.get(name, 0)]
     return found
 
@@ -17,7 +17,7 @@ def resource(path):
 def counted():
     return {
         sample.labels["resource"]: sample.value
-        for family in metrics.API_REQUESTS.collect()
+        for family in metrics.API.requests.collect()
         for sample in family.samples
         if sample.name.endswith("_total")
     }

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from alo_operator.controller.logs import JsonFormatter, TextFormatter
+from alo_operator.effects.logs import JsonFormatter, TextFormatter
 
 
 def record(message="operation is Succeeded", error=None, **extra):

@@ -6,18 +6,16 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from alo_operator.controller import metrics
-
 Check = Callable[[], str]
 """Returns what is wrong, or an empty text."""
 
 
 class Probes:
-    """A small HTTP server; `healthy` and `ready` answer with what is wrong, or ""."""
+    """A small HTTP server; `healthy` and `ready` answer with what is wrong, or ""; `metrics` in Prometheus' format."""
 
-    def __init__(self, host: str, port: int, healthy: Check, ready: Check, refresh: Callable[[], None]) -> None:
+    def __init__(self, host: str, port: int, healthy: Check, ready: Check, metrics: Callable[[], bytes]) -> None:
         self._host, self._port = host, port
-        self._refresh = refresh
+        self._render = metrics
         app = web.Application()
         app.router.add_get("/healthz", self._answering(healthy))
         app.router.add_get("/readyz", self._answering(ready))
@@ -42,5 +40,4 @@ class Probes:
         return answer
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        self._refresh()
-        return web.Response(body=metrics.render(), headers={"Content-Type": "text/plain; version=0.0.4"})
+        return web.Response(body=self._render(), headers={"Content-Type": "text/plain; version=0.0.4"})
