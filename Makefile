@@ -54,10 +54,10 @@ house: setup ## tests of the repository itself
 	$(PYTEST) tests/house
 
 test: verify ## what CI runs: verify and every tier; anything not run is a failure
-	$(PYTEST) --require-all-tiers tests/unit tests/model tests/house tests/controlplane tests/e2e
+	@$(BIN)/python -m scripts.run_tests
 
 test-full: verify ## `test` and the long tests marked full
-	ALO_EXPLORE=1 $(PYTEST) --require-all-tiers --full tests/unit tests/model tests/house tests/controlplane tests/e2e
+	@ALO_EXPLORE=1 $(BIN)/python -m scripts.run_tests --full
 
 bench: ## measurements (not built yet)
 	@echo "bench: not built yet" >&2; exit 2

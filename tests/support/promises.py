@@ -45,9 +45,9 @@ def promises(text: str) -> list[Promise]:
     return [Promise(match[1], match[2], bool(match[3])) for match in found if match]
 
 
-def holdings(folder: Path = TESTS) -> list[Holding]:
-    """Every use of the marker `promise` below `folder`."""
-    return [one for file in sorted(folder.rglob("test_*.py")) for one in _of_file(file)]
+def holdings(folder: Path = TESTS, root: Path = ROOT) -> list[Holding]:
+    """Every use of the marker `promise` below `folder`, with paths as seen from `root`."""
+    return [one for file in sorted(folder.rglob("test_*.py")) for one in _of_file(file, root)]
 
 
 def problems(spec: Sequence[Promise], held: Sequence[Holding]) -> list[str]:
@@ -98,9 +98,9 @@ def _link(one: Holding) -> str:
     return f"[{file}](../{one.path}) {one.test}" + (" *(full)*" if one.full else "")
 
 
-def _of_file(file: Path) -> Iterator[Holding]:
+def _of_file(file: Path, root: Path) -> Iterator[Holding]:
     tree = ast.parse(file.read_text("utf-8"))
-    path = file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else file.as_posix()
+    path = file.relative_to(root).as_posix()
     everywhere = [mark for node in tree.body if isinstance(node, ast.Assign) for mark in _module_marks(node)]
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not node.name.startswith("test_"):

@@ -10,12 +10,15 @@ A pytest plugin (tests/conftest.py loads it). It
   nothing ran, makes the exit status non-zero.
 """
 
+import json
 import os
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.support.tally import HEAD, line
 
 TIERS = ("unit", "model", "controlplane", "e2e", "house")
 NOT_RUN = "not run"
@@ -44,6 +47,9 @@ class Tally:
 
     def count(self, outcome: str) -> int:
         return sum(found == outcome for found in self.outcomes.values())
+
+    def counts(self) -> dict[str, float]:
+        return {kind: self.count(kind) for kind in ("passed", "failed", NOT_RUN)} | {"seconds": self.seconds}
 
     @property
     def ran(self) -> bool:
@@ -76,6 +82,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tiers")
     group.addoption("--require-all-tiers", action="store_true", help="fail if anything asked for was not run")
     group.addoption("--full", action="store_true", help="run the long tests (marked full) too")
+    group.addoption("--tally", metavar="FILE", help="write the table and the failures to FILE, as JSON")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -231,6 +238,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     tiers = session.config.stash[KEY]
     if session.exitstatus == pytest.ExitCode.OK and tiers.strict and tiers.shortfalls():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if file := session.config.getoption("--tally"):
+        asked = {name: tally for name, tally in tiers.tallies.items() if tally.asked_for}
+        found = {
+            "tiers": {name: tally.counts() for name, tally in asked.items()},
+            "failures": [test for tally in asked.values() for test, how in tally.outcomes.items() if how == "failed"],
+            "shortfalls": tiers.shortfalls(),
+            "kept back": tiers.kept_back,
+        }
+        Path(file).write_text(json.dumps(found), "utf-8")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -238,11 +254,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     tiers = config.stash[KEY]
     terminalreporter.section("tiers")
-    terminalreporter.line(f"{'tier':<14}{'passed':>8}{'failed':>8}{'not run':>9}{'seconds':>10}")
+    terminalreporter.line(HEAD)
     for name, tally in tiers.tallies.items():
         remark = "" if tally.ran else "   NOT RUN" if tally.asked_for else "   NOT RUN (not asked for)"
-        counts = f"{tally.count('passed'):>8}{tally.count('failed'):>8}{tally.count(NOT_RUN):>9}{tally.seconds:>10.1f}"
-        terminalreporter.line(f"{name:<14}{counts}{remark}", yellow=bool(remark) and tally.asked_for)
+        terminalreporter.line(line(name, tally.counts(), remark), yellow=bool(remark) and tally.asked_for)
     for reason, ids in sorted(tiers.reasons.items()):
         terminalreporter.line(f"not run, {len(ids)} tests: {reason}", yellow=True)
     if tiers.kept_back:
