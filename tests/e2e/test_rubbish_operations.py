@@ -16,7 +16,6 @@ CALLBACK = {"name": "billing", "url": "https://billing.example/alo", "format": "
 UNBUILT = {  # each field that is not built yet -> an operation that uses it
     "spec.templateRef": operation("unbuilt-template", template="resize-image"),
     "spec.callbacks": operation("unbuilt-callbacks", job=shell_job(""), callbacks=[CALLBACK]),
-    "spec.retention": operation("unbuilt-retention", job=shell_job(""), retention={"job": "1h"}),
 }
 
 
@@ -114,11 +113,11 @@ def test_a_field_that_is_not_built_is_refused_by_name(stage):
 
 def test_a_refused_operation_can_be_mended_or_deleted(stage):
     """Taking the unbuilt field out starts the work; deleting takes no time."""
-    stage.has_condition("unbuilt-retention", "Accepted", "False", "NotSupported")
-    stage.kubectl("patch", "aop", "unbuilt-retention", "--type=merge", "--patch", '{"spec":{"retention":null}}')
+    stage.has_condition("unbuilt-callbacks", "Accepted", "False", "NotSupported")
+    stage.kubectl("patch", "aop", "unbuilt-callbacks", "--type=merge", "--patch", '{"spec":{"callbacks":null}}')
     stage.kubectl("delete", "aop", "unbuilt-template", "--timeout=10s")
 
-    assert stage.settled("unbuilt-retention")["phase"] == "Succeeded"
+    assert stage.settled("unbuilt-callbacks")["phase"] == "Succeeded"
 
 
 @pytest.mark.promise("STATUS-8")

@@ -14,6 +14,7 @@ from tests.model.laws import Laws
 from tests.model.replica import Replica
 from tests.model.rest import come_to_rest
 from tests.model.world import World
+from tests.support.builders import CALLBACKS
 from tests.support.clocks import FakeClock
 
 REACHED: Counter[str] = Counter()
@@ -21,7 +22,7 @@ SPECS = {
     "plain": {},
     "impatient": {"timeouts": {"scheduleToStart": "30s"}},
     "invalid": {"job_spec": {"selector": {}}},
-    "not built yet": {"retention": {"job": "1h"}},
+    "not built yet": {"callbacks": CALLBACKS},
 }
 
 

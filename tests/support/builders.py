@@ -26,7 +26,9 @@ from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Notes, Observed, OperationView
 from tests.support.building import JOB_UID, NOON, UID, Built, MakePod, at
 
-__all__ = ["JOB_UID", "NOON", "UID", "at", "make_job", "make_observed", "make_operation", "make_pod"]
+__all__ = ["CALLBACKS", "JOB_UID", "NOON", "UID", "at", "make_job", "make_observed", "make_operation", "make_pod"]
+
+CALLBACKS = [{"name": "billing", "url": "https://billing.example/alo", "format": "CloudEvents"}]
 
 
 class MakeOperation(Built):

@@ -72,6 +72,11 @@ class Reason(StrEnum):
     START_TO_CLOSE_TIMEOUT = "StartToCloseTimeout"
     SCHEDULE_TO_CLOSE_TIMEOUT = "ScheduleToCloseTimeout"
     POD_ABANDONED = "PodAbandoned"
+    # Retained: the record's time is over, and it is kept for the sake of
+    OWNED_BY_ARGO_CD = "OwnedByArgoCD"
+    OWNED_BY_FLUX = "OwnedByFlux"
+    OWNED_BY_HELM = "OwnedByHelm"
+    OWNED_BY_CONTROLLER = "OwnedByController"
 
 
 class FailureType(StrEnum):

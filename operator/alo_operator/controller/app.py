@@ -17,6 +17,7 @@ from alo_operator.controller import handlers, metrics, startup
 from alo_operator.controller.cache import Cache
 from alo_operator.controller.options import Options
 from alo_operator.controller.pool import Pool, Tools
+from alo_operator.controller.reminders import Reminders
 from alo_operator.controller.resync import Resync
 from alo_operator.controller.workqueue import WorkQueue
 from alo_operator.desired.settings import Settings
@@ -45,7 +46,11 @@ class App:
         # Replicas share a service account; the identity tells them apart in the audit log.
         agent = f"alo-operator/{__version__} ({quote(options.lease.identity)})"
         self.cluster = Cluster(lambda: credentials.load(options.kubeconfig), agent=agent, observer=metrics.API.observe)
-        self.cache, self.queue = Cache(), WorkQueue()
+        deciding = Settings(
+            log_tail=options.log_tail, report_url=options.report_url, retention_job=options.retention_job
+        )
+        self.cache, self.queue = Cache(deciding), WorkQueue()
+        self.reminders = Reminders(self.cache, self.queue, lambda: self.elector.leading)
         self.elector = Elector(self.cluster, options.lease, self._leadership)
         self.writer = Writer(self.cluster, self.elector.remaining)
         self.listener = Listener(self.cluster, self.cache, lambda uid: self.wake(uid, True))
@@ -54,7 +59,7 @@ class App:
             self.queue,
             Gatherer(self.cluster, self.cache),
             Applier(self.cluster, self.writer, self.cache, self.listener),
-            settings=Settings(log_tail=options.log_tail, report_url=options.report_url),
+            settings=deciding,
         )
         self.pool = Pool(tools)
         self.resync = Resync(self.cluster, self.cache, options.namespaces or (None,), self.wake)
@@ -76,7 +81,7 @@ class App:
                         f"cannot listen on {address}: {error.strerror}", "Choose another with --http-address"
                     ) from error
             registry = kopf.OperatorRegistry()
-            handlers.register(registry, self.cache, self.wake, self.resync.soon)
+            handlers.register(registry, self.cache, self.wake, self.reminders.rested, self.resync.soon)
             kopf.on.startup(registry=registry)(self._start)
             kopf.on.cleanup(registry=registry)(self._stop)
             kopf.on.login(registry=registry)(self._login)
@@ -99,10 +104,16 @@ class App:
         if leading:
             for uid in self.cache.unsettled():
                 self.queue.add(uid)
+            self.reminders.soon()
 
     async def _start(self, **_: Any) -> None:
         self.pool.start()
-        for name, work in (("elector", self.elector.run()), ("resync", self.resync.run()), ("lag", self._watch_lag())):
+        for name, work in (
+            ("elector", self.elector.run()),
+            ("resync", self.resync.run()),
+            ("reminders", self.reminders.run()),
+            ("lag", self._watch_lag()),
+        ):
             self._tasks.append(asyncio.create_task(work, name=name))
 
     async def _stop(self, **_: Any) -> None:

@@ -1,14 +1,19 @@
 """What this replica knows: slim views, fed by events and by the answers to its own reads and writes.
 
 A view gives way only to a higher resourceVersion of the same uid, and a uid once seen deleted stays deleted, so late,
-repeated or reordered events can do no harm. Operations that rest (settled, nothing due) shrink to a few words.
+repeated or reordered events can do no harm. Operations that rest (settled, nothing due yet) shrink to a few words; one
+whose time has come is read again, whole, and goes back to rest after its pass.
 """
 
 from __future__ import annotations
 
+import math
+import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from alo_operator.api.names import FINALIZER
@@ -16,17 +21,32 @@ from alo_operator.api.phases import Promise
 from alo_operator.desired.fields import number, section, text
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Notes, Observed, OperationView
+from alo_operator.desired.retention import Keeping
+from alo_operator.desired.settings import DEFAULTS, Settings
 from alo_operator.effects import clock
 
 _REMEMBERED_DELETIONS: Final = 20_000
 
 
 class Resting(NamedTuple):
-    """All that is kept of an operation with nothing due."""
+    """All that is kept of an operation with nothing due; moments are in whole seconds since 1970, None is never.
+
+    `job`: whether it still has a Job, as far as anybody has seen; only then does `job_due` mean anything.
+    """
 
     namespace: str
     name: str
     resource_version: int
+    job: bool = False
+    job_due: int | None = None
+    record_due: int | None = None
+
+    @property
+    def due(self) -> int | None:
+        """When something of it is due."""
+        if self.job and self.job_due is not None and (self.record_due is None or self.job_due < self.record_due):
+            return self.job_due
+        return self.record_due
 
 
 @dataclass(slots=True)
@@ -39,10 +59,12 @@ class _Job:
 class Cache:
     """Operations by uid, Jobs by their operation's uid; satisfies `effects.records.Records`."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings = DEFAULTS) -> None:
+        self._settings = settings
         self._operations: dict[str, OperationView | Resting] = {}
         self._jobs: dict[str, _Job] = {}
         self._jobless: set[str] = set()  # operations the API server was asked about and has no Job for
+        self._awake: dict[str, bool] = {}  # operations that have rested before, and whether they had a Job then
         self._notes: dict[str, Notes] = {}
         self._deleted: OrderedDict[str, None] = OrderedDict()
 
@@ -64,12 +86,48 @@ class Cache:
         if uid in self._deleted or (old is not None and old.resource_version >= version):
             return False
         if _rests(body):
-            self._rest(uid, Resting(text(body, "metadata", "namespace"), text(body, "metadata", "name"), version))
+            self._rest(uid, body, version)
             return not isinstance(old, Resting)
+        if isinstance(old, Resting):
+            self._awake[uid] = old.job
         view = OperationView.from_body(body)
         # The spec is needed until the Job exists and the digest is in status; sooner would cost a read.
         self._operations[uid] = view.slim() if view.status.spec_digest and uid in self._jobs else view
         return True
+
+    def operation_revived(self, body: Mapping[str, Any]) -> None:
+        """Take in an operation that rested and has something due, whole; `rest` ends this."""
+        view = OperationView.from_body(body)
+        old = self._operations.get(view.uid)
+        if isinstance(old, Resting) and view.resource_version >= old.resource_version:
+            self._awake[view.uid] = old.job
+            self._operations[view.uid] = view.slim()
+
+    def rest(self, view: OperationView, wake: datetime | None) -> None:
+        """Nothing is due of `view` until `wake`: back to rest, if it has rested before and is still known so."""
+        if view.uid not in self._awake or self._operations.get(view.uid) is not view:
+            return
+        job, (job_due, record_due) = self._has_job(view.uid), self._due(view.keeping)
+        # What is due before `wake` has been looked into, and nothing can be done about it.
+        if job and job_due and not (wake and wake <= job_due):
+            job_due = None
+        if record_due and not (wake and wake <= record_due):
+            record_due = None
+        self._forget_work(view.uid)
+        self._operations[view.uid] = Resting(
+            sys.intern(view.namespace), view.name, view.resource_version, job, _seconds(job_due), _seconds(record_due)
+        )
+
+    def due(self, uid: str) -> int | None:
+        """When something is due of an operation that rests, in seconds since 1970; None: never, or it does not rest."""
+        found = self._operations.get(uid)
+        return found.due if isinstance(found, Resting) else None
+
+    def resting(self) -> Iterator[tuple[str, int]]:
+        """Uid and moment of all operations that rest and of which something will be due."""
+        for uid, found in list(self._operations.items()):
+            if isinstance(found, Resting) and (due := found.due) is not None:
+                yield uid, due
 
     def operation_gone(self, uid: str) -> None:
         """Forget an operation for good."""
@@ -98,8 +156,10 @@ class Cache:
         """Take in a Job; False where no decision depends on the difference."""
         view = JobView.from_body(body)
         uid = view.owner_uid
-        if not uid or uid in self._deleted or isinstance(self._operations.get(uid), Resting):
+        if not uid or uid in self._deleted:
             return False
+        if isinstance(self._operations.get(uid), Resting):
+            return self._job_of_resting(uid, there=view.deleting is None)
         old = self._jobs.get(uid)
         if old is not None and old.view.uid == view.uid:
             old.doubtful = False
@@ -115,8 +175,11 @@ class Cache:
 
     def job_deleted(self, body: Mapping[str, Any]) -> bool:
         """Take in that a Job was watched going; its last state is kept for the outcome."""
-        self.job_seen(body)
         view = JobView.from_body(body)
+        if isinstance(self._operations.get(view.owner_uid), Resting):
+            self._job_of_resting(view.owner_uid, there=False)
+            return False
+        self.job_seen(body)
         known = self._jobs.get(view.owner_uid)
         if known is None or known.view.uid != view.uid or known.gone:
             return False
@@ -136,6 +199,12 @@ class Cache:
             self.note(uid, replace(notes, job_gone_seen=clock.now()))
         if uid in self._jobs:
             self._jobs[uid].gone = True
+
+    def jobs_listed(self, owners: AbstractSet[str]) -> None:
+        """All Jobs there are belong to these operations, as far as they rest."""
+        for uid, found in list(self._operations.items()):
+            if isinstance(found, Resting) and found.job != (uid in owners):
+                self._job_of_resting(uid, there=uid in owners)
 
     def job_versions(self) -> dict[str, tuple[str, int]]:
         """By operation uid: the Job's uid and resourceVersion, of Jobs not known to be gone."""
@@ -158,7 +227,7 @@ class Cache:
         if operation is None:
             return None
         job = self._jobs.get(uid)
-        gone = job.gone if job else uid in self._jobless
+        gone = job.gone if job else uid in self._jobless or not self._awake.get(uid, True)
         return Observed(
             operation,
             job.view if job else None,
@@ -167,17 +236,44 @@ class Cache:
             notes=self.notes(uid),
         )
 
-    def _rest(self, uid: str, resting: Resting) -> None:
-        self._operations[uid] = resting
+    def _rest(self, uid: str, body: Mapping[str, Any], version: int) -> None:
+        job_due, record_due = map(_seconds, self._due(Keeping.from_body(body)))
+        namespace, name = sys.intern(text(body, "metadata", "namespace")), text(body, "metadata", "name")
+        self._operations[uid] = Resting(namespace, name, version, self._has_job(uid), job_due, record_due)
         self._forget_work(uid)
 
+    def _due(self, keeping: Keeping) -> tuple[datetime | None, datetime | None]:
+        return keeping.due(self._settings)
+
+    def _has_job(self, uid: str) -> bool:
+        if isinstance(found := self._operations.get(uid), Resting):
+            return found.job
+        if job := self._jobs.get(uid):
+            return not job.gone and job.view.deleting is None
+        return self._awake.get(uid, False) and uid not in self._jobless
+
+    def _job_of_resting(self, uid: str, *, there: bool) -> bool:
+        """Note whether an operation that rests has a Job; whether that is news."""
+        found = self._operations[uid]
+        assert isinstance(found, Resting)
+        if found.job == there:
+            return False
+        self._operations[uid] = found._replace(job=there)
+        return there
+
     def _forget_work(self, uid: str) -> None:
+        self._awake.pop(uid, None)
         self._jobs.pop(uid, None)
         self._notes.pop(uid, None)
         self._jobless.discard(uid)
 
 
 _NOTHING: Final = Notes()
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    """A moment in whole seconds, never too early."""
+    return None if moment is None else math.ceil(moment.timestamp())
 
 
 def _rests(body: Mapping[str, Any]) -> bool:

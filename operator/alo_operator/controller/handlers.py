@@ -17,8 +17,17 @@ Wake = Callable[[str, bool], None]
 """Called with an operation's uid and whether it is urgent."""
 
 
-def register(registry: kopf.OperatorRegistry, cache: Cache, wake: Wake, relisted: Callable[[], None]) -> None:
-    """Have `registry` feed `cache`, `wake` what may have changed and call `relisted` when a watch began anew."""
+def register(
+    registry: kopf.OperatorRegistry,
+    cache: Cache,
+    wake: Wake,
+    rested: Callable[[str], None],
+    relisted: Callable[[], None],
+) -> None:
+    """Have `registry` feed `cache` and say what is new.
+
+    `wake` what may have changed, `rested` with the uid of what has nothing due yet; `relisted`: a watch began anew.
+    """
 
     @kopf.on.event(GROUP, VERSION, OPERATION_PLURAL, registry=registry)
     async def operation_event(event: Any, **_: Any) -> None:
@@ -30,8 +39,11 @@ def register(registry: kopf.OperatorRegistry, cache: Cache, wake: Wake, relisted
             relisted()
         relevant = cache.operation_seen(body)
         metrics.EVENTS.labels(kind="AsyncOperation", relevant=str(relevant).lower()).inc()
-        if relevant and (operation := cache.operation(uid)):
-            wake(uid, operation.deleting is not None)
+        if operation := cache.operation(uid):
+            if relevant:
+                wake(uid, operation.deleting is not None)
+        else:
+            rested(uid)
 
     @kopf.on.event("batch", "v1", "jobs", registry=registry)
     async def job_event(event: Any, **_: Any) -> None:
@@ -40,4 +52,7 @@ def register(registry: kopf.OperatorRegistry, cache: Cache, wake: Wake, relisted
         metrics.EVENTS.labels(kind="Job", relevant=str(relevant).lower()).inc()
         if relevant:
             view = JobView.from_body(body)
+            if cache.due(view.owner_uid) is not None:
+                rested(view.owner_uid)
+                return
             wake(view.owner_uid, view.end is not None or view.deleting is not None)

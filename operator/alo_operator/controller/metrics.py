@@ -15,6 +15,9 @@ API: Final = ApiMeasures(REGISTRY)
 SETTLED: Final = Counter(
     "alo_operations_settled_total", "Operations settled by this process.", ["phase", "reason"], registry=REGISTRY
 )
+RETENTION_DELETIONS: Final = Counter(
+    "alo_retention_deletions_total", "What this process deleted as its retention was over.", ["kind"], registry=REGISTRY
+)
 RECONCILE_SECONDS: Final = Histogram(
     "alo_reconcile_duration_seconds",
     "Time of one pass over one operation.",

@@ -6,15 +6,23 @@ import argparse
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from alo_operator import __version__
+from alo_operator.api.durations import parse_duration
+from alo_operator.desired.settings import DEFAULTS
 from alo_operator.effects.lease import LeaseSettings
+
+NEVER: Final = "never"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How one operator process runs; `namespaces` None means all. `http` is host and port, port 0 means none."""
+    """How one operator process runs; `namespaces` None means all. `http` is host and port, port 0 means none.
+
+    `retention_job` is a duration as the API writes them; None means for ever.
+    """
 
     namespaces: tuple[str, ...] | None
     kubeconfig: Path | None
@@ -24,6 +32,7 @@ class Options:
     http: tuple[str, int]
     log_tail: bool
     report_url: str | None
+    retention_job: str | None
 
 
 def parse(arguments: list[str] | None = None) -> Options:
@@ -86,6 +95,14 @@ def parse(arguments: list[str] | None = None) -> Options:
         metavar="URL",
         help="where workers reach alo-gateway, such as http://alo-gateway.alo-system.svc:8081 (default: nowhere)",
     )
+    run.add_argument(
+        "--retention-job",
+        type=_retention,
+        default=DEFAULTS.retention_job or NEVER,
+        metavar="TIME",
+        help="how long the Jobs and pods of ended operations are kept that do not say so themselves, nor their "
+        "templates; such as 90s, 12h, 720h or never (default: %(default)s)",
+    )
     given = parser.parse_args(arguments)
     namespaces = tuple(given.namespace) if given.namespace else None
     renew = given.lease_renew or given.lease_duration / 3
@@ -109,6 +126,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         http=given.http_address,
         log_tail=not given.no_log_tail,
         report_url=given.report_url,
+        retention_job=None if given.retention_job == NEVER else given.retention_job,
     )
 
 
@@ -121,6 +139,15 @@ def _seconds(text: str) -> float:
     if not 0.1 <= seconds <= 3600:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time between 0.1s and 3600s, such as 15s")
     return seconds
+
+
+def _retention(text: str) -> str:
+    try:
+        if text != NEVER:
+            parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; or write {NEVER}") from error
+    return text
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -11,11 +11,12 @@ from typing import Final
 from alo_operator.api.conditions import ConditionType
 from alo_operator.controller import metrics
 from alo_operator.controller.cache import Cache
+from alo_operator.controller.reminders import SOON
 from alo_operator.controller.workqueue import WorkQueue
 from alo_operator.desired.observed import Observed
 from alo_operator.desired.plan import plan
 from alo_operator.desired.settings import DEFAULTS, Settings
-from alo_operator.desired.steps import Plan, WriteStatus
+from alo_operator.desired.steps import DeleteJob, DeleteOperation, Plan, Step, WriteStatus
 from alo_operator.effects import clock
 from alo_operator.effects.apply import Applier
 from alo_operator.effects.gather import Gatherer
@@ -102,15 +103,26 @@ class Pool:
             return
         queue.forget_failures(uid)
         if wake is not None:
-            queue.add_after(uid, wake)
+            queue.add_after(uid, wake, idle=self._tools.cache.operation(uid) is None)
 
     async def _until_nothing_is_due(self, uid: str) -> float | None:
+        cache = self._tools.cache
         for _ in range(_MOST_ROUNDS):
-            observed = self._tools.cache.observe(uid)
+            observed = cache.observe(uid)
             if observed is None:
-                return None
+                due, place = cache.due(uid), cache.place(uid)
+                if due is None or place is None:
+                    return None
+                if (delay := due - clock.now().timestamp()) > 0:
+                    return delay if delay <= SOON else None  # of what is far away the reminders tell
+                await self._tools.gatherer.revive(uid, *place)
+                continue
+            operation = observed.operation
             observed, decision = await self._decide(observed)
             if not decision.steps:
+                cache.rest(operation, decision.wake)
+                if cache.operation(uid) is None:
+                    continue
                 return (decision.wake - clock.now()).total_seconds() if decision.wake else None
             await self._tools.applier.apply(observed.operation, decision.steps)
             self._tell(observed, decision)
@@ -132,6 +144,7 @@ class Pool:
     def _tell(self, observed: Observed, decision: Plan) -> None:
         operation = observed.operation
         for step in decision.steps:
+            self._tell_of_deletion(observed, step)
             if not isinstance(step, WriteStatus) or step.status.phase is operation.status.phase:
                 continue
             after = self._tools.cache.operation(operation.uid)
@@ -142,6 +155,17 @@ class Pool:
             logger.info("operation is %s", phase, extra=extra)
             if step.status.completion_time:
                 metrics.SETTLED.labels(phase=phase, reason=reason).inc()
+
+    def _tell_of_deletion(self, observed: Observed, step: Step) -> None:
+        uid = observed.operation.uid
+        if isinstance(step, DeleteOperation) and self._tools.cache.place(uid) is None:
+            metrics.RETENTION_DELETIONS.labels(kind="AsyncOperation").inc()
+            logger.info("operation is deleted: its retention is over", extra=self._whose_name(observed))
+        elif isinstance(step, DeleteJob) and step.over:
+            after = self._tools.cache.observe(uid)
+            if after and (after.job_gone or (after.job and after.job.deleting)):
+                metrics.RETENTION_DELETIONS.labels(kind="Job").inc()
+                logger.info("the operation's Job is deleted: its retention is over", extra=self._whose_name(observed))
 
     def _try_again(self, uid: str, error: AloError) -> None:
         delay = self._tools.queue.retry(uid)

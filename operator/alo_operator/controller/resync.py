@@ -94,12 +94,15 @@ class Resync:
 
     async def _jobs(self, known: dict[str, tuple[str, int]]) -> None:
         seen: set[str] = set()
+        owners: set[str] = set()
         query = {"labelSelector": f"{LABEL_MANAGED}={MANAGED_VALUE}"}
         for namespace in self._namespaces:
             async for item in self._cluster.pages(paths.jobs(namespace), query, accept=METADATA_ONLY):
                 meta = item["metadata"]
                 seen.add(meta["uid"])
                 owner = (meta.get("labels") or {}).get(LABEL_OPERATION_UID, "")
+                if not meta.get("deletionTimestamp"):
+                    owners.add(owner)
                 if self._cache.operation(owner) is None:
                     continue
                 job_uid, version = self._cache.job_versions().get(owner, ("", -1))
@@ -112,6 +115,7 @@ class Resync:
                 if self._cache.job_seen(body):
                     self._found("a Job differs", owner)
                     self._wake(owner, False)
+        self._cache.jobs_listed(owners)
         for owner, (job_uid, _) in known.items():
             if job_uid not in seen and self._cache.operation(owner) is not None:
                 self._cache.job_doubtful(owner)

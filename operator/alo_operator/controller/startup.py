@@ -11,7 +11,7 @@ from alo_operator.effects.cluster import Cluster
 
 # (verbs, group, resource): what one pass may need. The shipped ClusterRole grants just this.
 NEEDED: Final = (
-    (("get", "list", "watch", "patch"), GROUP, OPERATION_PLURAL),
+    (("get", "list", "watch", "patch", "delete"), GROUP, OPERATION_PLURAL),
     (("patch",), GROUP, f"{OPERATION_PLURAL}/status"),
     (("update",), GROUP, f"{OPERATION_PLURAL}/finalizers"),
     (("get", "list", "watch", "create", "patch", "delete"), "batch", "jobs"),

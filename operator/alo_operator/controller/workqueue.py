@@ -1,4 +1,4 @@
-"""Which operation is next: a queue without duplicates, with two lanes, wake-up times and a backoff for each key."""
+"""Which operation is next: a queue without duplicates, with three lanes, wake-up times and a backoff for each key."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import itertools
 import random
+from enum import IntEnum
 from typing import Final
 
 from alo_operator.effects import clock
@@ -14,43 +15,43 @@ BACKOFF_FIRST: Final = 0.2
 BACKOFF_LAST: Final = 60.0
 
 
+class _Lane(IntEnum):
+    URGENT = 0
+    USUAL = 1
+    IDLE = 2
+
+
 class WorkQueue:
     """Keys to work off, each by one worker at a time; all times are seconds.
 
-    A key added while it is being worked on comes again afterwards. Urgent keys go before the rest.
+    A key added while it is being worked on comes again afterwards. Urgent keys go before the rest, idle ones after it.
     """
 
     def __init__(self) -> None:
         self._order = itertools.count()
-        self._entries: asyncio.PriorityQueue[tuple[bool, int, str]] = asyncio.PriorityQueue()
-        self._queued: dict[str, int] = {}  # the entry that counts; others of the same key are passed over
+        self._entries: asyncio.PriorityQueue[tuple[_Lane, int, str]] = asyncio.PriorityQueue()
+        self._queued: dict[str, tuple[_Lane, int]] = {}  # the entry that counts; others of the same key are passed over
         self._running: set[str] = set()
-        self._dirty: dict[str, bool] = {}
+        self._dirty: dict[str, _Lane] = {}
         self._failures: dict[str, int] = {}
-        self._wakes: list[tuple[float, str]] = []
+        self._wakes: list[tuple[float, str, bool]] = []
         self._wake_of: dict[str, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._queued)
 
-    def add(self, key: str, *, urgent: bool = False) -> None:
-        """Have `key` worked on soon."""
-        if key in self._running:
-            self._dirty[key] = self._dirty.get(key, False) or urgent
-            return
-        if key in self._queued and not urgent:
-            return
-        self._queued[key] = turn = next(self._order)
-        self._entries.put_nowait((not urgent, turn, key))
+    def add(self, key: str, *, urgent: bool = False, idle: bool = False) -> None:
+        """Have `key` worked on soon; `idle`: when nothing else waits."""
+        self._add(key, _Lane.URGENT if urgent else _Lane.IDLE if idle else _Lane.USUAL)
 
-    def add_after(self, key: str, delay: float) -> None:
+    def add_after(self, key: str, delay: float, *, idle: bool = False) -> None:
         """Have `key` worked on in `delay` seconds; an earlier wake-up of it stands."""
         due = clock.monotonic() + max(0.0, delay)
         if self._wake_of.get(key, float("inf")) <= due:
             return
         self._wake_of[key] = due
-        heapq.heappush(self._wakes, (due, key))
+        heapq.heappush(self._wakes, (due, key, idle))
         self._arm()
 
     def retry(self, key: str) -> float:
@@ -68,8 +69,8 @@ class WorkQueue:
     async def get(self) -> str:
         """The next key, which is then being worked on until `done`."""
         while True:
-            _, turn, key = await self._entries.get()
-            if self._queued.get(key) == turn:
+            lane, turn, key = await self._entries.get()
+            if self._queued.get(key) == (lane, turn):
                 break
         del self._queued[key]
         self._running.add(key)
@@ -80,7 +81,7 @@ class WorkQueue:
         """The work on `key` has ended; what came in meanwhile is queued."""
         self._running.discard(key)
         if key in self._dirty:
-            self.add(key, urgent=self._dirty.pop(key))
+            self._add(key, self._dirty.pop(key))
 
     def clear(self) -> None:
         """Drop everything that waits; what is being worked on goes on."""
@@ -91,6 +92,15 @@ class WorkQueue:
         self._failures.clear()
         self._wakes.clear()
         self._wake_of.clear()
+
+    def _add(self, key: str, lane: _Lane) -> None:
+        if key in self._running:
+            self._dirty[key] = min(lane, self._dirty.get(key, lane))
+            return
+        if key in self._queued and self._queued[key][0] <= lane:
+            return
+        self._queued[key] = lane, next(self._order)
+        self._entries.put_nowait((*self._queued[key], key))
 
     def _arm(self) -> None:
         if self._timer:
@@ -103,8 +113,8 @@ class WorkQueue:
     def _fire(self) -> None:
         now = clock.monotonic()
         while self._wakes and self._wakes[0][0] <= now:
-            due, key = heapq.heappop(self._wakes)
+            due, key, idle = heapq.heappop(self._wakes)
             if self._wake_of.get(key) == due:
                 del self._wake_of[key]
-                self.add(key)
+                self.add(key, idle=idle)
         self._arm()

@@ -17,6 +17,8 @@ The states a pass can meet, in the order of an operation's life; `plan` has one 
     cancel asked (any source)       none                                      settle
     cancel asked                    live                                      record, delete, wait for the pods
     settled                         anything                                  finalizer off, follow the generation
+    settled, its Job's time over    there                                     delete the Job
+    settled, its own time over      anything                                  delete it, or say who holds it
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from alo_operator.api.status import OperationStatus
 from alo_operator.desired.fields import Json, moment, number, section, text
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.pod_view import PodView
+from alo_operator.desired.retention import Keeping
 
 _BIG = ("job", "input", "metadata")
 
@@ -61,6 +64,7 @@ class OperationView:
     raw_spec: Json | None
     spec: OperationSpec | None
     status: OperationStatus
+    keeping: Keeping
     problem: str = ""
     readable: bool = True
 
@@ -89,6 +93,7 @@ class OperationView:
             raw_spec=section(body, "spec"),
             spec=spec,
             status=status,
+            keeping=Keeping.from_body(body),
             problem=problem,
             readable=readable,
         )

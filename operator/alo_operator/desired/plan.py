@@ -15,13 +15,14 @@ from alo_operator.api.phases import Phase
 from alo_operator.api.spec import ReadyWhen
 from alo_operator.desired import cancel, pause, record, waiting
 from alo_operator.desired.deadlines import earliest, next_deadline
+from alo_operator.desired.ended import after_the_end, with_retention
 from alo_operator.desired.job import build_job
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Observed, OperationView
 from alo_operator.desired.outcome import Outcome, failed, rejected, succeeded
 from alo_operator.desired.settings import DEFAULTS, Settings
-from alo_operator.desired.settling import event_of, settle, stamp
-from alo_operator.desired.steps import AddFinalizer, CreateJob, Look, Plan, RemoveFinalizer, Step, WriteStatus
+from alo_operator.desired.settling import settle, stamp
+from alo_operator.desired.steps import AddFinalizer, CreateJob, Look, Plan, Step, WriteStatus
 from alo_operator.desired.unsupported import not_supported
 from alo_operator.errors import InvalidInput, InvalidJob
 
@@ -37,8 +38,11 @@ def plan(observed: Observed, now: datetime, settings: Settings = DEFAULTS) -> Pl
     """What to do next about one operation, decided at `now` (UTC)."""
     if not observed.operation.readable:
         return Plan()
-    if observed.operation.settled:
-        return _after_the_end(observed.operation, now)
+    decide = after_the_end if observed.operation.settled else _before_the_end
+    return with_retention(decide(observed, now, settings), observed.operation, settings)
+
+
+def _before_the_end(observed: Observed, now: datetime, settings: Settings) -> Plan:
     decision = _unsettled(observed, now, settings)
     if decision.look or observed.operation.status.cancellation:
         return decision
@@ -64,16 +68,6 @@ def _unsettled(observed: Observed, now: datetime, settings: Settings) -> Plan:
     if job.deleting:
         return Plan()  # somebody else is deleting it; its end, or its being gone, will wake us
     return pause.of_live_work(operation, job, now) or _live(observed, job, now)
-
-
-def _after_the_end(operation: OperationView, now: datetime) -> Plan:
-    steps: list[Step] = []
-    if operation.status.observed_generation < operation.generation and not operation.deleting:
-        steps.append(WriteStatus(record.followed(operation, stamp(now))))
-    if operation.has_finalizer:
-        # The plan that settled it was interrupted; its Event has the same name, so that there is never a second one.
-        steps += [*event_of(operation.status), RemoveFinalizer()]
-    return Plan(tuple(steps))
 
 
 def _ended(observed: Observed, job: JobView, now: datetime) -> Plan:

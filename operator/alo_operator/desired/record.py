@@ -42,7 +42,7 @@ def refused(operation: OperationView, message: str, now: datetime) -> OperationS
         (type_.STALLED, TRUE, Reason.NOT_SUPPORTED, message),
         (type_.RECONCILING, None, Reason.PENDING, ""),
     ]
-    return _with(_seen(operation), operation, changes, now)
+    return with_conditions(_seen(operation), operation, changes, now)
 
 
 def waiting(operation: OperationView, job: JobView | None, why: Waiting, now: datetime) -> OperationStatus:
@@ -52,7 +52,7 @@ def waiting(operation: OperationView, job: JobView | None, why: Waiting, now: da
         (type_.STARTED, FALSE, why.reason, why.message),
         *_working(operation, why.reason, "waiting to start; see Started"),
     ]
-    return _with(_seen(operation, job), operation, changes, now)
+    return with_conditions(_seen(operation, job), operation, changes, now)
 
 
 def running(operation: OperationView, job: JobView, started: datetime, now: datetime) -> OperationStatus:
@@ -70,7 +70,7 @@ def running(operation: OperationView, job: JobView, started: datetime, now: date
             "progress": counted(operation, job, now),
         }
     )
-    return _with(status, operation, changes, now)
+    return with_conditions(status, operation, changes, now)
 
 
 def followed(operation: OperationView, now: datetime) -> OperationStatus:
@@ -81,7 +81,7 @@ def followed(operation: OperationView, now: datetime) -> OperationStatus:
     outcome = next((c for c in operation.status.conditions if c.type == type_.SUCCEEDED), None)
     if not operation.settled:
         said = (outcome.reason, outcome.message) if outcome else (Reason.PENDING, "")
-        return _with(_seen(operation), operation, [*_accepted(operation), *under_way(operation, *said)], now)
+        return with_conditions(_seen(operation), operation, [*_accepted(operation), *under_way(operation, *said)], now)
     status = operation.status.model_copy(update={"observed_generation": operation.generation})
     good = status.phase is Phase.SUCCEEDED
     changes = at_the_end(
@@ -91,7 +91,7 @@ def followed(operation: OperationView, now: datetime) -> OperationStatus:
         status = status.model_copy(update={"cancellation": late.model_copy(update={"settle_time": now})})
         message = f"{late.reason} (the operation had ended before)"
         changes.append((type_.CANCEL_REQUESTED, TRUE, CancelSource.SPEC, message))
-    return _with(status, operation, changes, now)
+    return with_conditions(status, operation, changes, now)
 
 
 def paused(operation: OperationView, job: JobView | None, now: datetime) -> OperationStatus:
@@ -103,14 +103,14 @@ def paused(operation: OperationView, job: JobView | None, now: datetime) -> Oper
         (type_.SUSPENDED, TRUE, Reason.PAUSED, said),
         *_working(operation, Reason.PAUSED, said),
     ]
-    return _with(_seen(operation, job).model_copy(update={"phase": Phase.PAUSED}), operation, changes, now)
+    return with_conditions(_seen(operation, job).model_copy(update={"phase": Phase.PAUSED}), operation, changes, now)
 
 
 def pausing(operation: OperationView, job: JobView, now: datetime) -> OperationStatus:
     """A pause is recorded before the Job is touched; the phase follows once the pods are gone."""
     said = "being paused by spec.suspend; the pods are stopping"
     changes: list[Change] = [*_accepted(operation), (type_.SUSPENDED, TRUE, Reason.PAUSING, said)]
-    return _with(_seen(operation, job), operation, changes, now)
+    return with_conditions(_seen(operation, job), operation, changes, now)
 
 
 def resumed(operation: OperationView, job: JobView | None, now: datetime) -> OperationStatus:
@@ -122,7 +122,7 @@ def resumed(operation: OperationView, job: JobView | None, now: datetime) -> Ope
         (type_.SUSPENDED, FALSE, Reason.RESUMED, said),
         *_working(operation, Reason.RESUMED, said),
     ]
-    return _with(_seen(operation, job).model_copy(update={"phase": Phase.PENDING}), operation, changes, now)
+    return with_conditions(_seen(operation, job).model_copy(update={"phase": Phase.PENDING}), operation, changes, now)
 
 
 def cancelling(
@@ -151,7 +151,7 @@ def cancelling(
             "cancellation": Cancellation(request_time=now, source=source, reason=limits.clip(reason, limits.REASON)),
         }
     )
-    return _with(status, operation, changes, now)
+    return with_conditions(status, operation, changes, now)
 
 
 def settled(
@@ -199,7 +199,7 @@ def settled(
             "cancellation": cancellation,
         }
     )
-    return _with(status, operation, changes, now)
+    return with_conditions(status, operation, changes, now)
 
 
 def counted(operation: OperationView, job: JobView, now: datetime) -> Progress | None:
@@ -278,7 +278,9 @@ def _has(status: OperationStatus, kind: ConditionType) -> bool:
     return any(condition.type == kind for condition in status.conditions)
 
 
-def _with(status: OperationStatus, operation: OperationView, changes: list[Change], now: datetime) -> OperationStatus:
+def with_conditions(
+    status: OperationStatus, operation: OperationView, changes: list[Change], now: datetime
+) -> OperationStatus:
     """`status` with conditions merged in; lastTransitionTime moves only with the condition's status."""
     merged = {condition.type: condition for condition in status.conditions}
     for kind, state, reason, message in changes:

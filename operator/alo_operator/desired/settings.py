@@ -11,11 +11,13 @@ class Settings:
     """Choices made at the start of a process; the same in every pass.
 
     `log_tail`: whether the end of a failed worker's log may become failure text. `report_url`: where workers reach the
-    gateway, without a slash at its end; None where there is none.
+    gateway, without a slash at its end; None where there is none. `retention_job`: how long the Jobs of operations
+    are kept that do not say so themselves, nor their templates; None: for ever.
     """
 
     log_tail: bool = True
     report_url: str | None = None
+    retention_job: str | None = "24h"
 
 
 DEFAULTS: Final = Settings()

@@ -38,11 +38,21 @@ class CreateJob:
 
 @dataclass(frozen=True, slots=True)
 class DeleteJob:
-    """Delete the Job in the foreground, so that it is gone only after its pods are; only this uid at this version."""
+    """Delete the Job; only this uid at this version.
+
+    Live work in the foreground, so that the Job is gone only after its pods are. Of work that is over (`over`) the Job
+    goes at once and the garbage collector takes its pods: there is nothing to wait for.
+    """
 
     name: str
     uid: str
     resource_version: int
+    over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOperation:
+    """Delete the operation, at the uid and version it was decided on; owner references take its Job along."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,17 @@ class PostEvent:
     message: str
 
 
-Step = AddFinalizer | RemoveFinalizer | CreateJob | DeleteJob | PatchJob | WatchPods | WriteStatus | PostEvent
+Step = (
+    AddFinalizer
+    | RemoveFinalizer
+    | CreateJob
+    | DeleteJob
+    | DeleteOperation
+    | PatchJob
+    | WatchPods
+    | WriteStatus
+    | PostEvent
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from alo_operator.desired.steps import (
     AddFinalizer,
     CreateJob,
     DeleteJob,
+    DeleteOperation,
     PatchJob,
     PostEvent,
     RemoveFinalizer,
@@ -65,14 +66,12 @@ class Applier:
                 elif isinstance(step, RemoveFinalizer):
                     kept = tuple(f for f in current.finalizers if f != FINALIZER)
                     decided_on = await self._put_finalizers(current, kept)
-                elif isinstance(step, CreateJob):
-                    await self._create_job(current, step)
                 elif isinstance(step, WatchPods):
                     await self._listener.listen(current)
-                elif isinstance(step, PatchJob):
-                    await self._patch_job(current, step)
+                elif isinstance(step, DeleteOperation):
+                    await self._delete_operation(current)
                 else:
-                    await self._delete_job(current, step)
+                    await self._change_job(current, step)
             except (Conflict, NotFound) as problem:
                 if isinstance(step, DeleteJob) and isinstance(problem, Conflict):
                     self._listener.forget(operation)  # it was not told; it may have ended by itself
@@ -99,6 +98,14 @@ class Applier:
         else:
             self._records.operation_seen(body)
         return int(body["metadata"]["resourceVersion"])
+
+    async def _change_job(self, operation: OperationView, step: CreateJob | PatchJob | DeleteJob) -> None:
+        if isinstance(step, CreateJob):
+            await self._create_job(operation, step)
+        elif isinstance(step, PatchJob):
+            await self._patch_job(operation, step)
+        else:
+            await self._delete_job(operation, step)
 
     async def _create_job(self, operation: OperationView, step: CreateJob) -> None:
         namespace, name = operation.namespace, step.manifest["metadata"]["name"]
@@ -142,15 +149,21 @@ class Applier:
         self._records.job_seen(body)
 
     async def _delete_job(self, operation: OperationView, step: DeleteJob) -> None:
-        options = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": "Foreground",
-            "preconditions": {"uid": step.uid, "resourceVersion": str(step.resource_version)},
-        }
+        options = _delete_options("Background" if step.over else "Foreground", step.uid, step.resource_version)
         body = await self._writer.write("DELETE", paths.job(operation.namespace, step.name), body=options)
         if body.get("kind") == "Job":
             self._records.job_seen(body)
+        elif step.over:
+            self._records.job_gone(operation.uid)
+
+    async def _delete_operation(self, operation: OperationView) -> None:
+        options = _delete_options("Background", operation.uid, operation.resource_version)
+        path = paths.operation(operation.namespace, operation.name)
+        body = await self._writer.write("DELETE", path, body=options)
+        if body.get("kind") == OPERATION_KIND:
+            self._records.operation_seen(body)  # somebody else's finalizer still holds it
+        else:
+            self._records.operation_gone(operation.uid)
 
     async def _post_event(self, operation: OperationView, step: PostEvent) -> None:
         now = format_time(clock.now().replace(microsecond=0))
@@ -195,3 +208,12 @@ class Applier:
                 self._records.job_seen(await self._cluster.get(paths.job(operation.namespace, job)))
             except NotFound:
                 self._records.job_gone(operation.uid)
+
+
+def _delete_options(policy: str, uid: str, resource_version: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "propagationPolicy": policy,
+        "preconditions": {"uid": uid, "resourceVersion": str(resource_version)},
+    }

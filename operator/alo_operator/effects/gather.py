@@ -57,6 +57,17 @@ class Gatherer:
         self._records.note(operation.uid, notes)
         return replace(observed, pods=pods, creation_failure=failure, notes=notes)
 
+    async def revive(self, uid: str, namespace: str, name: str) -> None:
+        """Read an operation that rests, for its time has come."""
+        try:
+            body = await self._cluster.get(paths.operation(namespace, name))
+        except NotFound:
+            body = {}
+        if text(body, "metadata", "uid") == uid:
+            self._records.operation_revived(body)
+        else:
+            self._records.operation_gone(uid)  # by itself, or for another one of its name
+
     async def _job(self, observed: Observed) -> Observed:
         operation = observed.operation
         name = operation.status.job.name if operation.status.job else job_name(operation)

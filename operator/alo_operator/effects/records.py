@@ -17,6 +17,9 @@ class Records(Protocol):
     def operation_seen(self, body: Mapping[str, Any]) -> bool:
         """Take in an operation; whether that told anything new."""
 
+    def operation_revived(self, body: Mapping[str, Any]) -> None:
+        """Take in an operation that was at rest and has something due, whole."""
+
     def operation_gone(self, uid: str) -> None:
         """The operation does not exist any more."""
 

@@ -124,7 +124,7 @@ def test_a_request_after_the_end_costs_one_write_and_changes_nothing():
     again = operation.having(after).spec(cancel={"reason": "really"}).generation(3)
     assert written(plan(make_observed(again), at(70))).cancellation == after.cancellation
     again.having(written(plan(make_observed(again), at(70))))
-    assert plan(make_observed(again), at(80)) == Plan()
+    assert plan(make_observed(again, job_gone=True), at(80)) == Plan()
 
 
 @pytest.mark.promise("CANCEL-6")

@@ -171,7 +171,7 @@ def test_a_settled_operation_is_only_let_go(with_finalizer):
 
     for job in (None, make_job().ready(), make_job().failed(at(70)), make_job().of_somebody_else()):
         decided = plan(make_observed(operation, job, notes=Notes(started_seen=at(0))), at(99))
-        assert decided == Plan((RemoveFinalizer(),) if with_finalizer else ())
+        assert decided.steps == ((RemoveFinalizer(),) if with_finalizer else ())
 
 
 def test_an_event_that_an_interrupted_plan_did_not_post_is_posted():
@@ -194,7 +194,8 @@ def test_a_settled_operation_follows_a_later_spec_and_changes_nothing_else():
 
     before, after = operation.view().status, written(decided)
     assert after.observed_generation == 2
-    assert after.model_copy(update={"observed_generation": 1, "conditions": before.conditions}) == before
+    free = {"observed_generation": 1, "conditions": before.conditions, "effective": before.effective}
+    assert after.model_copy(update=free) == before
 
 
 def test_a_settled_operation_being_deleted_costs_no_status_write():

@@ -17,13 +17,12 @@ from alo_operator.desired.steps import (
     WriteStatus,
 )
 from alo_operator.desired.unsupported import NOT_SUPPORTED
-from tests.support.builders import NOON, at, make_job, make_observed, make_operation
+from tests.support.builders import CALLBACKS, NOON, at, make_job, make_observed, make_operation
 from tests.support.plans import condition, kinds, only, states, written
 
 UNSUPPORTED = {
     "spec.templateRef": {"templateRef": {"name": "resize"}, "job": None},
-    "spec.callbacks": {"callbacks": [{"name": "a", "url": "https://example.test"}]},
-    "spec.retention": {"retention": {"job": "1h"}},
+    "spec.callbacks": {"callbacks": CALLBACKS},
 }
 
 
@@ -83,7 +82,7 @@ def test_a_field_not_built_yet_is_refused_by_name(path):
 
 def test_a_refusal_by_us_is_written_once():
     """What status says already is not said again."""
-    operation = make_operation().spec(retention={"job": "1h"})
+    operation = make_operation().spec(**UNSUPPORTED["spec.callbacks"])
     operation.having(written(plan(make_observed(operation), at(0))))
 
     assert plan(make_observed(operation), at(60)) == Plan()
@@ -91,8 +90,8 @@ def test_a_refusal_by_us_is_written_once():
 
 def test_a_refused_operation_that_is_corrected_starts():
     """Refusing puts nothing in the way of a later spec that can be run."""
-    operation = make_operation().spec(retention={"job": "1h"})
-    operation.having(written(plan(make_observed(operation), at(0)))).spec(retention=None).generation(2)
+    operation = make_operation().spec(**UNSUPPORTED["spec.callbacks"])
+    operation.having(written(plan(make_observed(operation), at(0)))).spec(callbacks=None).generation(2)
 
     assert kinds(plan(make_observed(operation), at(60))) == [AddFinalizer, CreateJob]
 

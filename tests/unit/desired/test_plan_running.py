@@ -8,7 +8,7 @@ from alo_operator.desired.job import job_name
 from alo_operator.desired.observed import Notes
 from alo_operator.desired.plan import plan
 from alo_operator.desired.steps import Plan, WriteStatus
-from tests.support.builders import JOB_UID, at, make_job, make_observed, make_operation, make_pod
+from tests.support.builders import CALLBACKS, JOB_UID, at, make_job, make_observed, make_operation, make_pod
 from tests.support.plans import condition, kinds, states, written
 
 
@@ -115,15 +115,15 @@ def test_a_late_edit_that_changes_nothing_is_followed():
 
 def test_a_late_edit_not_built_yet_is_refused_while_the_work_goes_on():
     """Running work is not stopped by an edit that cannot be followed; Accepted says so, once."""
-    operation = make_operation().running(at(1)).spec(retention={"job": "1h"}).generation(2)
+    operation = make_operation().running(at(1)).spec(callbacks=CALLBACKS).generation(2)
 
     decided = plan(make_observed(operation, make_job().ready()), at(60))
 
     status = written(decided)
     assert status.phase is Phase.RUNNING
     assert states(status)["Accepted"] == f"False/{Reason.NOT_SUPPORTED}"
-    assert "spec.retention" in condition(status, ConditionType.ACCEPTED).message
-    after = make_operation().having(status).with_finalizer().spec(retention={"job": "1h"}).generation(2)
+    assert "spec.callbacks" in condition(status, ConditionType.ACCEPTED).message
+    after = make_operation().having(status).with_finalizer().spec(callbacks=CALLBACKS).generation(2)
     assert plan(make_observed(after, make_job().ready()), at(61)) == Plan()
 
 
