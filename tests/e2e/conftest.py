@@ -1,6 +1,7 @@
 """Fixtures of the e2e tier: one operator for a whole module, as its operations run side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,29 +10,55 @@ from tests.support import namespaces
 from tests.support.api import Api
 from tests.support.fixtures import Operators
 from tests.support.kubectl import Kubectl
+from tests.support.lost_nodes import work_on_lost_nodes
 from tests.support.operator_process import SYSTEM_NAMESPACE
 from tests.support.stage import Stage
 
 
-@pytest.fixture(scope="module")
-def module_stage(
+@pytest.fixture(scope="session")
+def new_stage(
     api: Api,
     cluster_kubectl: Kubectl,
     operator_kubeconfig: Path,
     _used_namespaces: list[str],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Stage]:
-    """A namespace with a running operator for all tests of a module; its log must be free of errors at the end."""
-    name = namespaces.make(api)
-    _used_namespaces.append(name)
-    operators = Operators(operator_kubeconfig, name, tmp_path_factory.mktemp(name))
-    try:
-        operators.start()
-        yield Stage(api, name, cluster_kubectl.inside(name), operators)
-        operators.end()
-    finally:
-        namespaces.remove(api, name)
-        api.delete("leases", name, SYSTEM_NAMESPACE)
+) -> Callable[[], AbstractContextManager[Stage]]:
+    """Makes namespaces with a running operator in it; its log must be free of errors at the end."""
+
+    @contextmanager
+    def made() -> Iterator[Stage]:
+        name = namespaces.make(api)
+        _used_namespaces.append(name)
+        operators = Operators(operator_kubeconfig, name, tmp_path_factory.mktemp(name))
+        with ExitStack() as at_the_end:
+            at_the_end.callback(api.delete, "leases", name, SYSTEM_NAMESPACE)
+            at_the_end.callback(namespaces.remove, api, name)
+            at_the_end.callback(operators.end)
+            operators.start()
+            yield Stage(api, name, cluster_kubectl.inside(name), operators)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def module_stage(new_stage: Callable[[], AbstractContextManager[Stage]]) -> Iterator[Stage]:
+    """A namespace with a running operator for all tests of a module."""
+    with new_stage() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def lost_nodes(new_stage: Callable[[], AbstractContextManager[Stage]]) -> Iterator[Stage]:
+    """Work on nodes that are lost."""
+    with new_stage() as made, work_on_lost_nodes(made):
+        yield made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def begun(request: pytest.FixtureRequest) -> None:
+    """What Kubernetes takes more than a minute for begins before the first test, so that nobody waits for it."""
+    if any("lost_nodes" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("lost_nodes")
 
 
 @pytest.fixture

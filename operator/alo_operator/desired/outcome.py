@@ -24,6 +24,7 @@ CUT_MARGIN: Final = 3
 _MAX_DEPTH: Final = 64
 _INT64: Final = 2**63
 _CAUSE_TEXT: Final = 1024
+_KILLED: Final = 137  # 128 and SIGKILL
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def failed(job: JobView, end: JobEnd, pods: tuple[PodView, ...]) -> Outcome:
                 kind="Pod",
                 name=pod.name,
                 reason=_word(pod.reason or pod.disrupted or pod.phase),
-                message=limits.clip(pod.message, _CAUSE_TEXT) or None,
+                message=limits.clip(pod.message.strip(), _CAUSE_TEXT) or None,
             )
         )
     if culprit and culprit.end:
@@ -110,11 +111,13 @@ def failed(job: JobView, end: JobEnd, pods: tuple[PodView, ...]) -> Outcome:
             )
         )
     surroundings = reason in (Reason.EVICTED, Reason.JOB_FAILED)
+    # A pod that took more local storage than its own limit is evicted without a DisruptionTarget, and would be again.
+    own_fault = pod is not None and pod.reason == "Evicted" and not pod.disrupted
     failure = Failure(
         type=FailureType.INFRASTRUCTURE if surroundings else FailureType.WORKER,
         reason=reason,
         message=message,
-        retryable=surroundings,
+        retryable=surroundings and not own_fault,
         causes=tuple(causes),
     )
     worker = pod.worker.end if pod and pod.worker else None
@@ -248,17 +251,28 @@ def _culprit(pod: PodView) -> ContainerView | None:
 
 
 def _why(end: JobEnd, pod: PodView | None, culprit: ContainerView | None) -> tuple[Reason, str]:
+    reason, said = _reason_and_words(end, pod, culprit)
+    return reason, limits.clip(said, limits.REASON)
+
+
+def _reason_and_words(end: JobEnd, pod: PodView | None, culprit: ContainerView | None) -> tuple[Reason, str]:
     if pod and pod.reason == "Evicted":
-        return Reason.EVICTED, limits.clip(f"pod {pod.name} was evicted: {pod.message}", limits.REASON)
-    if (pod and pod.reason == "DeadlineExceeded") or end.reason == "DeadlineExceeded":
-        return Reason.DEADLINE_EXCEEDED, limits.clip(end.message or "the Job's deadline passed", limits.REASON)
+        return Reason.EVICTED, f"pod {pod.name} was evicted: {pod.message.strip()}"
+    if pod and pod.reason == "DeadlineExceeded":
+        said = pod.message.strip() or "it ran longer than it may"
+        return Reason.DEADLINE_EXCEEDED, f"pod {pod.name} met its own activeDeadlineSeconds: {said}"
     if culprit and culprit.end:
-        said = culprit.end.message.strip()
+        code = culprit.end.exit_code
+        reason, message = Reason.NON_ZERO_EXIT, f"container {culprit.name} exited with code {code}"
         if culprit.end.reason == "OOMKilled":
-            message = f"container {culprit.name} was killed: out of memory (exit code {culprit.end.exit_code})"
-            return Reason.OOM_KILLED, limits.clip(f"{message}: {said}" if said else message, limits.REASON)
-        message = f"container {culprit.name} exited with code {culprit.end.exit_code}"
-        return Reason.NON_ZERO_EXIT, limits.clip(f"{message}: {said}" if said else message, limits.REASON)
+            reason, message = Reason.OOM_KILLED, f"{message} after a process in it was killed: out of memory"
+            if code == _KILLED:
+                message = f"container {culprit.name} was killed: out of memory (exit code {code})"
+        said = culprit.end.message.strip()
+        return reason, f"{message}: {said}" if said else message
     if pod and pod.disrupted:
-        return Reason.EVICTED, limits.clip(f"pod {pod.name} was disrupted: {pod.disrupted}", limits.REASON)
-    return Reason.JOB_FAILED, limits.clip(f"{end.reason or 'Failed'}: {end.message or 'the Job failed'}", limits.REASON)
+        return Reason.EVICTED, f"pod {pod.name} was disrupted: {pod.disrupted}"
+    message = f"{end.reason or 'Failed'}: {end.message or 'the Job failed'}"
+    # A pod that failed by itself stays for as long as its Job does.
+    gone = "; no failed pod is left that could say why, as after its deletion or eviction"
+    return Reason.JOB_FAILED, message if pod else message + gone

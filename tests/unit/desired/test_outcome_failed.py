@@ -53,10 +53,22 @@ def outcome(*pods, job=None):
             "the work took longer than it may (timeouts.startToClose); no operator was there to end it sooner",
         ),
         (
-            make_pod().failed(143).status(reason="DeadlineExceeded"),
+            make_pod().failed(143).status(reason="DeadlineExceeded", message="Pod was active too long"),
             make_job().failed(at(5), "BackoffLimitExceeded", ""),
             Reason.DEADLINE_EXCEEDED,
-            "the Job's deadline passed",
+            "pod resize-x met its own activeDeadlineSeconds: Pod was active too long",
+        ),
+        (
+            make_pod().failed(143).status(reason="DeadlineExceeded"),
+            None,
+            Reason.DEADLINE_EXCEEDED,
+            "pod resize-x met its own activeDeadlineSeconds: it ran longer than it may",
+        ),
+        (
+            make_pod().failed(3, "OOMKilled", "no answer"),
+            None,
+            Reason.OOM_KILLED,
+            "container main exited with code 3 after a process in it was killed: out of memory: no answer",
         ),
         (
             make_pod().status(phase="Failed"),
@@ -74,6 +86,8 @@ def outcome(*pods, job=None):
         "disrupted",
         "the Job's deadline",
         "the pod's deadline",
+        "the pod's deadline without words",
+        "a child out of memory",
         "a pod that tells nothing",
     ],
 )
@@ -89,14 +103,15 @@ def test_a_job_without_pods_fails_in_the_jobs_words():
     """A Job can fail before it has any pod, or after all are gone."""
     found = outcome()
 
-    assert (found.reason, found.message) == (Reason.JOB_FAILED, "BackoffLimitExceeded: gave up")
+    gone = "no failed pod is left that could say why, as after its deletion or eviction"
+    assert (found.reason, found.message) == (Reason.JOB_FAILED, f"BackoffLimitExceeded: gave up; {gone}")
     assert found.failure.type == FailureType.INFRASTRUCTURE
     assert found.attempts.last is None
 
 
 def test_a_job_that_gives_no_reason_has_still_failed():
     """Nothing that a third controller leaves out makes the sentence empty."""
-    assert outcome(job=make_job().failed(at(5), "", "")).message == "Failed: the Job failed"
+    assert outcome(job=make_job().failed(at(5), "", "")).message.startswith("Failed: the Job failed; no failed pod")
 
 
 @pytest.mark.parametrize(
@@ -104,7 +119,12 @@ def test_a_job_that_gives_no_reason_has_still_failed():
     [
         (make_pod().failed(1), FailureType.WORKER, False),
         (make_pod().failed(137, "OOMKilled"), FailureType.WORKER, False),
-        (make_pod().failed(1).status(reason="Evicted"), FailureType.INFRASTRUCTURE, True),
+        (
+            make_pod().failed(1).status(reason="Evicted").condition("DisruptionTarget", "True", "TerminationByKubelet"),
+            FailureType.INFRASTRUCTURE,
+            True,
+        ),
+        (make_pod().failed(1).status(reason="Evicted"), FailureType.INFRASTRUCTURE, False),
     ],
 )
 def test_a_failure_says_whose_it_is_and_whether_trying_again_may_help(pod, kind, retryable):
