@@ -109,6 +109,7 @@ def causes(status):
     return [(cause["kind"], cause["reason"]) for cause in status["failure"]["causes"]]
 
 
+@pytest.mark.promise("FAIL-1")
 def test_an_exit_code_may_end_all_tries_at_once(stage):
     """A podFailurePolicy of FailJob on 42 fails the promise at the first attempt, with five more allowed."""
     status = failed(stage, "at-once", "WorkerFailed", "NonZeroExit", retryable=False)
@@ -152,6 +153,7 @@ def test_an_eviction_that_counts_says_that_the_pod_is_gone(stage):
     assert status["attempts"] == {"count": 1}
 
 
+@pytest.mark.promise("FAIL-4")
 def test_work_that_takes_too_much_disk_is_evicted_in_the_kubelets_words(stage):
     """The same work would be evicted again, so it is not worth another try."""
     status = failed(stage, "hoarding", "InfrastructureFailed", "Evicted", retryable=False)
@@ -160,6 +162,7 @@ def test_work_that_takes_too_much_disk_is_evicted_in_the_kubelets_words(stage):
     assert causes(status)[1] == ("Pod", "Evicted")
 
 
+@pytest.mark.promise("FAIL-3")
 def test_a_child_killed_for_its_memory_fails_no_work_by_itself(stage):
     """Where the kernel kills one process only, the worker's own exit code decides; the killing is on record."""
     status = stage.settled("child-lost")
@@ -169,6 +172,7 @@ def test_a_child_killed_for_its_memory_fails_no_work_by_itself(stage):
     assert (status["phase"], last["exitCode"]) in {("Succeeded", 0), ("Failed", 137)}  # the latter with cgroup v2
 
 
+@pytest.mark.promise("FAIL-3")
 def test_work_that_fails_for_a_killed_child_says_so(stage):
     """The exit code is the worker's, the reason is the memory."""
     status = failed(stage, "child-missed", "WorkerFailed", "OOMKilled", retryable=False)

@@ -23,6 +23,7 @@ def abandoned(status):
     return cause
 
 
+@pytest.mark.promise("CANCEL-8")
 def test_work_on_a_dead_node_is_given_up_after_a_minute(lost_nodes):
     """Cancelled by the spec: the record says that the pod did not go, and which."""
     status = lost_nodes.settled(CANCELLED)
@@ -40,6 +41,7 @@ def test_a_timeout_of_work_on_a_dead_node_is_given_up_alike(lost_nodes):
     abandoned(status)
 
 
+@pytest.mark.promise("CANCEL-8")
 def test_deletion_of_work_on_a_dead_node_does_not_hang(lost_nodes):
     """The operation goes after the same minute, and the Event that stays says why."""
     wait_for(lambda: lost_nodes.gone(DELETED), 120, "the operation is gone")

@@ -76,8 +76,9 @@ def ladder(observed: Observed, request: Request, now: datetime) -> Plan:
         status = record.cancelling(operation, job, request.source, request.reason, stamp(now), request.waiting)
         note = (WriteStatus(status),)
     if job is not None and not observed.job_gone:
-        # The Job shows a pod as ready a moment late, so one that may only be starting is listened to as well.
-        anybody = job.started or job.active > 0
+        # The Job shows a pod as ready a moment late, so one that may only be starting is listened to as well, and so is
+        # one that is being stopped by a pause.
+        anybody = job.started or job.active > 0 or job.terminating > 0
         listen: tuple[Step, ...] = (WatchPods(),) if anybody and not observed.notes.listening else ()
         if not job.deleting:
             return Plan((*note, *listen, DeleteJob(job.name, job.uid, job.resource_version)))

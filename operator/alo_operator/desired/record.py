@@ -110,7 +110,9 @@ def pausing(operation: OperationView, job: JobView, now: datetime) -> OperationS
     """A pause is recorded before the Job is touched; the phase follows once the pods are gone."""
     said = "being paused by spec.suspend; the pods are stopping"
     changes: list[Change] = [*_accepted(operation), (type_.SUSPENDED, TRUE, Reason.PAUSING, said)]
-    return with_conditions(_seen(operation, job), operation, changes, now)
+    # Work of less than a second is not on record as running yet, and a suspended Job tells nothing of its start.
+    start = operation.status.start_time or (now if job.started else None)
+    return with_conditions(_seen(operation, job).model_copy(update={"start_time": start}), operation, changes, now)
 
 
 def resumed(operation: OperationView, job: JobView | None, now: datetime) -> OperationStatus:

@@ -39,6 +39,13 @@ def test_a_deletion_is_recorded_before_the_work_is_told():
     assert states(status)["CancelRequested"] == "True/Deletion"
 
 
+def test_a_pod_that_a_pause_is_stopping_is_listened_to():
+    """The Job counts it as terminating only; its partial result is as good as any."""
+    job = make_job().suspended(terminating=1)
+
+    assert kinds(plan(make_observed(deleted(), job), at(20))) == [WriteStatus, WatchPods, DeleteJob]
+
+
 def test_the_job_is_deleted_at_the_version_last_seen():
     """Whoever completes the Job first makes this deletion fail, and then the success counts."""
     decided = plan(make_observed(deleted(), make_job().ready().version(41)), at(20))

@@ -83,6 +83,15 @@ def test_a_pause_is_recorded_before_the_job_is_suspended():
     assert patch.spec == {"suspend": True, "activeDeadlineSeconds": None}
 
 
+def test_work_paused_in_its_first_second_keeps_its_start():
+    """It is not on record as running yet, and its suspended Job tells nothing of a start any more."""
+    operation = make_operation().with_finalizer().spec(suspend=True).generation(2)
+
+    status = written(plan(make_observed(operation, make_job().ready()), at(10)))
+
+    assert (status.phase, status.start_time) == (Phase.PENDING, at(10))
+
+
 @pytest.mark.promise("PAUSE-4")
 def test_after_a_crash_between_record_and_job_only_the_job_is_left():
     """The record is not written twice."""
