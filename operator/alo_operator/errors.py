@@ -4,6 +4,7 @@ AloError
 ├── ConfigurationError      the process cannot start or go on as configured; a person has to act
 ├── InvalidJob              the work of one operation can never run as written
 ├── InvalidInput            the input of one operation can never be handed over
+├── ReportRefused           what a worker reported is not taken
 ├── ApiError                the API server answered with an error
 │   ├── BadRequest          400, 413, 422: the request itself is wrong; repeating it cannot help
 │   ├── Unauthorized        401
@@ -40,6 +41,17 @@ class InvalidJob(AloError):
 
 class InvalidInput(AloError):
     """`spec.input` cannot be handed to a worker; the message says why."""
+
+
+class ReportRefused(AloError):
+    """The gateway's refusal of a report: `reason` is the word of `api.reports`, `message` says what to do.
+
+    `retry_after`: seconds after which the same report may be taken; None where asking again is no use.
+    """
+
+    def __init__(self, reason: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason, self.message, self.retry_after = reason, message, retry_after
 
 
 class ApiError(AloError):

@@ -52,6 +52,7 @@ class Cluster(ABC):
     server: str
     capabilities: frozenset[Capability]
     audit_log: Path | None = None
+    host_address: str | None = None  # where pods reach a server that runs on this machine
     state_dir: Path
 
     def require(self, capability: Capability) -> None:

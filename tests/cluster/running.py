@@ -24,6 +24,7 @@ class RunningCluster(Cluster):
         self.kubectl = Path(components[1].arguments[0]).with_name("kubectl")
         self.server = layout.server
         self.audit_log = layout.audit_log
+        self.host_address = layout.bridge_address if layout.options.real_node else None
         self.state_dir = layout.state_dir
         lacking = set()
         if not layout.options.real_node:

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from tests.support.waiting import wait_for
 
@@ -48,6 +48,8 @@ class OperatorProcess:
     port: int = field(default_factory=free_port)
     expected_errors: list[str] = field(default_factory=list)
     process: "subprocess.Popen[bytes] | None" = None
+    what: ClassVar[str] = "operator"
+    program: ClassVar[Path] = PROGRAM
 
     def command(self) -> list[str]:
         places = [word for name in self.namespaces for word in ("--namespace", name)] or ["--all-namespaces"]
@@ -66,15 +68,15 @@ class OperatorProcess:
         ]
         # fmt: on
 
-    def start(self, *, wait: bool = True, timeout: float = 30.0) -> "OperatorProcess":
+    def start(self, *, wait: bool = True, timeout: float = 30.0) -> Self:
         """Start the process; return when it is ready, or at once with wait=False.
 
         Raises FileNotFoundError where `.venv-operator` is missing, NotInTime where it does not become ready,
         AssertionError where it ends instead.
         """
-        assert self.process is None, f"operator {self.identity} is already running"
-        if not PROGRAM.exists():
-            raise FileNotFoundError(f"{PROGRAM} is missing; run `make setup`")
+        assert self.process is None, f"{self.what} {self.identity} is already running"
+        if not self.program.exists():
+            raise FileNotFoundError(f"{self.program} is missing; run `make setup`")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KUBE"))}
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
@@ -95,7 +97,7 @@ class OperatorProcess:
 
     @property
     def pid(self) -> int:
-        assert self.process is not None, f"operator {self.identity} is not running"
+        assert self.process is not None, f"{self.what} {self.identity} is not running"
         return self.process.pid
 
     def wait_ready(self, timeout: float = 30.0) -> None:
@@ -104,10 +106,10 @@ class OperatorProcess:
         def ready() -> bool:
             if not self.running:
                 code = self.process.returncode if self.process else None
-                raise RuntimeError(f"operator {self.identity} ended with {code} before it was ready:\n{self.tail()}")
+                raise RuntimeError(f"{self.what} {self.identity} ended with {code} before it was ready:\n{self.tail()}")
             return self.probe("readyz") == 200
 
-        describe = f"operator {self.identity} answers /readyz with 200"
+        describe = f"{self.what} {self.identity} answers /readyz with 200"
         wait_for(ready, timeout, lambda: f"{describe}; its log ends with:\n{self.tail()}")
 
     def probe(self, path: str) -> int:
@@ -138,7 +140,7 @@ class OperatorProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise AssertionError(f"operator {self.identity} did not end {timeout:g} s after SIGTERM") from None
+            raise AssertionError(f"{self.what} {self.identity} did not end {timeout:g} s after SIGTERM") from None
 
     def kill(self) -> None:
         """End it at once (SIGKILL), as a crash of its node would."""
@@ -182,7 +184,7 @@ class OperatorProcess:
         return self.log_file.read_text("utf-8", errors="replace") if self.log_file.exists() else ""
 
     def _take(self) -> "subprocess.Popen[bytes]":
-        assert self.process is not None, f"operator {self.identity} is not running"
+        assert self.process is not None, f"{self.what} {self.identity} is not running"
         process, self.process = self.process, None
         return process
 

@@ -13,6 +13,7 @@ from alo_operator import __version__
 from alo_operator.api.durations import parse_duration
 from alo_operator.desired.settings import DEFAULTS
 from alo_operator.effects.lease import LeaseSettings
+from alo_operator.effects.probes import parse_address
 
 NEVER: Final = "never"
 
@@ -79,7 +80,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     )
     run.add_argument(
         "--http-address",
-        type=_address,
+        type=parse_address,
         default=("127.0.0.1", 8080),
         metavar="HOST:PORT",
         help="where /healthz, /readyz and /metrics are served (default: 127.0.0.1:8080; port 0: nowhere)",
@@ -148,13 +149,6 @@ def _retention(text: str) -> str:
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{error}; or write {NEVER}") from error
     return text
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 0.0.0.0:8080")
-    return host.strip("[]"), int(port)
 
 
 def _url(text: str) -> str:

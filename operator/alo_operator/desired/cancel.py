@@ -18,7 +18,7 @@ from alo_operator.desired import record
 from alo_operator.desired.deadlines import next_deadline, too_late
 from alo_operator.desired.job_view import DEFAULT_GRACE_SECONDS, JobView
 from alo_operator.desired.observed import Observed, OperationView
-from alo_operator.desired.outcome import Outcome, rejected, with_last_words
+from alo_operator.desired.outcome import Outcome, rejected, with_last_words, with_reported
 from alo_operator.desired.pod_view import PodView
 from alo_operator.desired.settling import settle, stamp
 from alo_operator.desired.steps import DeleteJob, Look, Plan, Step, WatchPods, WriteStatus
@@ -132,8 +132,10 @@ def lingering(pods: tuple[PodView, ...]) -> tuple[PodView, ...]:
 
 def _outcome(observed: Observed, request: Request, pods: tuple[PodView, ...]) -> Outcome:
     outcome = _ending(observed.operation, request)
-    if observed.job and observed.notes.last_words:
-        outcome = with_last_words(outcome, observed.job, observed.notes.last_words)
+    words = observed.notes.last_words or ()
+    if observed.job and words:
+        outcome = with_last_words(outcome, observed.job, words)
+    outcome = with_reported(outcome, observed.operation.status.reported, words)
     return with_abandoned(outcome, pods)
 
 

@@ -43,8 +43,12 @@ _REFUSED: Final = {
 
 def job_name(operation: OperationView) -> str:
     """The one name the Job of this operation can have; another operation of the same name gets another."""
-    prefix = operation.name[:_NAME_PREFIX].rstrip("-.")
-    return f"{prefix}-{short_hash(operation.uid)}"
+    return job_name_of(operation.name, operation.uid)
+
+
+def job_name_of(name: str, uid: str) -> str:
+    """The same, of the operation with this name and uid."""
+    return f"{name[:_NAME_PREFIX].rstrip('-.')}-{short_hash(uid)}"
 
 
 def build_job(operation: OperationView, settings: Settings = DEFAULTS) -> dict[str, Any]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from alo_operator.api import limits
 from alo_operator.api.conditions import FailureType, Reason
 from alo_operator.api.phases import Phase
-from alo_operator.api.status import Attempts, Cause, Failure, LastAttempt, Result
+from alo_operator.api.status import Attempts, Cause, Failure, LastAttempt, Reported, Result
 from alo_operator.desired.job_view import JobEnd, JobView
 from alo_operator.desired.pod_view import ContainerEnd, ContainerView, PodView
+from alo_operator.desired.results import as_bytes, read_result, result_of
 
 # The kubelet's own numbers: bytes of one container's termination message, and of all containers of a pod together.
 MESSAGE_BYTES: Final = 4096
@@ -21,8 +20,6 @@ POD_MESSAGES_BYTES: Final = 12288
 # A cut inside a character leaves up to three bytes out, so a message this near the limit may be a cut one.
 CUT_MARGIN: Final = 3
 
-_MAX_DEPTH: Final = 64
-_INT64: Final = 2**63
 _CAUSE_TEXT: Final = 1024
 _KILLED: Final = 137  # 128 and SIGKILL
 
@@ -40,8 +37,12 @@ class Outcome:
     started: datetime | None = None
 
 
-def succeeded(job: JobView, pods: tuple[PodView, ...]) -> Outcome | None:
-    """The outcome of a Complete Job; None while the pod with its value is there but has not been seen to finish."""
+def succeeded(job: JobView, pods: tuple[PodView, ...], reported: Reported | None = None) -> Outcome | None:
+    """The outcome of a Complete Job; None while the pod with its value is there but has not been seen to finish.
+
+    `reported`: what a worker has handed in. It counts if the pod that succeeded has done so, before anything else the
+    pod has left; if that pod is gone, where there was no other attempt.
+    """
     pod = next((p for p in pods if p.phase == "Succeeded" and (not job.indexed or p.index == "0")), None)
     if pod is None and job.gives_value and any(not p.finished for p in pods):
         return None
@@ -52,13 +53,17 @@ def succeeded(job: JobView, pods: tuple[PodView, ...]) -> Outcome | None:
     if not job.gives_value:
         said = f"all {job.succeeded} completions succeeded"
         return Outcome(Phase.SUCCEEDED, Reason.SUCCEEDED, said, attempts=attempts, started=started)
+    if reported and (reported.attempt == pod.uid if pod else job.failed == 0):
+        said = f"the work succeeded and gave a result of {reported.bytes} bytes"
+        result = result_of(reported)
+        return Outcome(Phase.SUCCEEDED, Reason.SUCCEEDED, said, result=result, attempts=attempts, started=started)
     if pod is None:
         said = "the Job is Complete but its pod is gone, and any result with it; the work is not run again"
         return Outcome(Phase.SUCCEEDED, Reason.RESULT_LOST, said, attempts=attempts, started=started)
     if end is None or end.exit_code != 0 or not end.message:
         said = "the work succeeded and gave no result"
         return Outcome(Phase.SUCCEEDED, Reason.SUCCEEDED, said, attempts=attempts, started=started)
-    size = len(_bytes(end.message))
+    size = len(as_bytes(end.message))
     room = _room(pod)
     if size >= room - CUT_MARGIN:
         said = (
@@ -150,9 +155,20 @@ def with_last_words(outcome: Outcome, job: JobView, pods: tuple[PodView, ...]) -
     )
     result = None
     gives = job.gives_value and (not job.indexed or pod.index == "0")
-    if gives and end.exit_code == 0 and end.message and len(_bytes(end.message)) < _room(pod) - CUT_MARGIN:
+    if gives and end.exit_code == 0 and end.message and len(as_bytes(end.message)) < _room(pod) - CUT_MARGIN:
         result = read_result(end.message).model_copy(update={"partial": True})
     return replace(outcome, attempts=attempts, result=result, started=_earliest(pods))
+
+
+def with_reported(outcome: Outcome, reported: Reported | None, pods: tuple[PodView, ...] = ()) -> Outcome:
+    """`outcome` of work that was stopped before its end, with what it had handed in by then as the partial result.
+
+    `pods`: what was heard of its pods last; what an attempt before theirs has handed in is not taken.
+    """
+    stopped = outcome.phase in (Phase.CANCELLED, Phase.TIMED_OUT)
+    if reported is None or not stopped or (pods and all(pod.uid != reported.attempt for pod in pods)):
+        return outcome
+    return replace(outcome, result=result_of(reported, partial=True))
 
 
 def rejected(reason: Reason, message: str, kind: FailureType, *, retryable: bool = False) -> Outcome:
@@ -163,50 +179,9 @@ def rejected(reason: Reason, message: str, kind: FailureType, *, retryable: bool
     return Outcome(phase, reason, message, failure=failure)
 
 
-def read_result(message: str) -> Result:
-    """A worker's words as a result: the JSON value where they are JSON, else the text itself."""
-    raw = _bytes(message)
-    digest = hashlib.sha256(raw).hexdigest()
-    try:
-        value = json.loads(message, parse_constant=_refuse_constant)
-        is_json = _storable(value, _MAX_DEPTH)
-    except (ValueError, RecursionError):
-        is_json = False
-    if is_json:
-        return Result(value=value, content_type="application/json", bytes=len(raw), sha256=digest)
-    return Result(value=message, content_type="text/plain", bytes=len(raw), sha256=digest)
-
-
-def _refuse_constant(word: str) -> Any:
-    raise ValueError(f"{word} is not JSON")
-
-
-def _storable(value: Any, depth: int) -> bool:
-    """Whether the API server keeps `value` as it is; integers beyond int64 and halves of surrogate pairs are lost."""
-    if depth == 0:
-        return False
-    if isinstance(value, str):
-        return _is_unicode(value)
-    if isinstance(value, dict):
-        return all(_is_unicode(key) and _storable(item, depth - 1) for key, item in value.items())
-    if isinstance(value, list):
-        return all(_storable(item, depth - 1) for item in value)
-    if isinstance(value, int):
-        return -_INT64 <= value < _INT64
-    return value not in (float("inf"), float("-inf"))
-
-
 def _room(pod: PodView) -> int:
     """Bytes the kubelet keeps of one container's termination message."""
     return min(MESSAGE_BYTES, POD_MESSAGES_BYTES // max(pod.container_count, 1))
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _word(reason: str) -> str | None:

@@ -19,7 +19,7 @@ from alo_operator.desired.ended import after_the_end, with_retention
 from alo_operator.desired.job import build_job
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Observed, OperationView
-from alo_operator.desired.outcome import Outcome, failed, rejected, succeeded
+from alo_operator.desired.outcome import Outcome, failed, rejected, succeeded, with_reported
 from alo_operator.desired.settings import DEFAULTS, Settings
 from alo_operator.desired.settling import settle, stamp
 from alo_operator.desired.steps import AddFinalizer, CreateJob, Look, Plan, Step, WriteStatus
@@ -74,14 +74,14 @@ def _ended(observed: Observed, job: JobView, now: datetime) -> Plan:
     assert job.end
     if observed.pods is None and (job.gives_value or not job.end.succeeded):
         return Plan(look=Look.PODS)
-    pods = observed.pods or ()
+    pods, reported = observed.pods or (), observed.operation.status.reported
     if not job.end.succeeded:
-        return settle(observed, failed(job, job.end, pods), now)
-    outcome = succeeded(job, pods)
+        return settle(observed, with_reported(failed(job, job.end, pods), reported), now)
+    outcome = succeeded(job, pods, reported)
     if outcome is None:
         if now < (job.end.time or now) + POD_PATIENCE:
             return Plan(wake=now + POD_RECHECK)
-        outcome = succeeded(job, ())
+        outcome = succeeded(job, (), reported)
         assert outcome
     return settle(observed, outcome, now)
 

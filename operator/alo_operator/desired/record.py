@@ -198,6 +198,7 @@ def settled(
             "failure": outcome.failure,
             "attempts": outcome.attempts or base.attempts,
             "progress": counted(operation, job, now) if job else base.progress,
+            "reported": None,  # it has become the result, or counts for nothing
             "cancellation": cancellation,
         }
     )

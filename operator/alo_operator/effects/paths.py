@@ -7,6 +7,7 @@ from typing import Final
 from alo_operator.api.names import GROUP, OPERATION_PLURAL, VERSION
 
 OPERATIONS: Final = f"apis/{GROUP}/{VERSION}/{OPERATION_PLURAL}"
+TOKEN_REVIEWS: Final = "apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
 
 
 def operations(namespace: str | None) -> str:
@@ -32,6 +33,21 @@ def job(namespace: str, name: str) -> str:
 def pods(namespace: str) -> str:
     """The pods of a namespace."""
     return f"api/v1/namespaces/{namespace}/pods"
+
+
+def pod(namespace: str, name: str) -> str:
+    """One pod."""
+    return f"{pods(namespace)}/{name}"
+
+
+def config_maps(namespace: str) -> str:
+    """The ConfigMaps of a namespace."""
+    return f"api/v1/namespaces/{namespace}/configmaps"
+
+
+def config_map(namespace: str, name: str) -> str:
+    """One ConfigMap."""
+    return f"{config_maps(namespace)}/{name}"
 
 
 def events(namespace: str) -> str:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 Check = Callable[[], str]
 """Returns what is wrong, or an empty text."""
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`, IPv6 in brackets, for argparse."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 0.0.0.0:8080")
+    return host.strip("[]"), int(port)
 
 
 class Probes:

@@ -8,7 +8,8 @@ import pytest
 from alo_operator.api.conditions import FailureType, Reason
 from alo_operator.api.model import to_wire
 from alo_operator.api.phases import Phase
-from alo_operator.desired.outcome import CUT_MARGIN, MESSAGE_BYTES, POD_MESSAGES_BYTES, read_result, succeeded
+from alo_operator.desired.outcome import CUT_MARGIN, MESSAGE_BYTES, POD_MESSAGES_BYTES, succeeded
+from alo_operator.desired.results import read_result
 from tests.support.builders import at, make_job, make_pod
 
 COMPLETE = make_job().completed(at(5)).view()

@@ -1,0 +1,148 @@
+"""One gateway process: everything wired together, from the first check to the last write."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import ssl
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from alo_operator import __version__
+from alo_operator.api.names import GROUP, OPERATION_PLURAL
+from alo_operator.effects import clock, credentials, preflight
+from alo_operator.effects.cluster import Cluster
+from alo_operator.effects.probes import Probes
+from alo_operator.effects.writer import Writer
+from alo_operator.errors import ConfigurationError
+from alo_operator.gateway import metrics
+from alo_operator.gateway.attempts import Attempts
+from alo_operator.gateway.identity import Identities
+from alo_operator.gateway.options import Options
+from alo_operator.gateway.reports import Reports
+from alo_operator.gateway.server import Server
+
+logger = logging.getLogger(__name__)
+
+# (verb, group, resource): the shipped ClusterRole grants just this.
+NEEDED: Final = (
+    ("create", "authentication.k8s.io", "tokenreviews"),
+    ("get", "", "pods"),
+    ("get", "batch", "jobs"),
+    ("get", GROUP, OPERATION_PLURAL),
+    ("patch", GROUP, f"{OPERATION_PLURAL}/status"),
+    ("update", GROUP, f"{OPERATION_PLURAL}/finalizers"),
+    ("get", "", "configmaps"),
+    ("create", "", "configmaps"),
+)
+DRAIN: Final = 10.0
+LAG_EVERY: Final = 0.5
+LAG_LIMIT: Final = 5.0
+
+
+class App:
+    """The parts of one process and their lives."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.cluster = Cluster(
+            lambda: credentials.load(options.kubeconfig),
+            agent=f"alo-gateway/{__version__}",
+            observer=metrics.API.observe,
+        )
+        # Several gateways may write at once: each write names the state it was decided on, so none needs a Lease.
+        self.reports = Reports(self.cluster, Writer(self.cluster, lambda: float("inf")))
+        self.server = Server(Identities(self.cluster), Attempts(self.cluster), self.reports)
+        self.probes = Probes(*options.http, self._unhealthy, self._unready, self._metrics)
+        self._ready = False
+        self._loop_seen = clock.monotonic()
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT. Raises ConfigurationError where it cannot start."""
+        metrics.BUILD.labels(version=__version__).set(1)
+        tls = self._tls()
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        lag = asyncio.create_task(self._watch_lag())
+        work = asyncio.create_task(self._serve(tls))
+        end = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait({work, end}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                await work  # it has failed to start
+            logger.info("stopping: finishing what is under way")
+        finally:
+            self._ready = False
+            for task in (work, end, lag):
+                task.cancel()
+            await asyncio.gather(work, end, lag, return_exceptions=True)
+            await self._finish()
+        logger.info("stopped")
+
+    async def _serve(self, tls: ssl.SSLContext | None) -> None:
+        if self._options.http[1]:
+            await _listen(self.probes.start(), self._options.http, "--http-address")
+        await preflight.reach(self.cluster)
+        await preflight.find_kinds(self.cluster)
+        rights: list[preflight.Right] = [(None, *right) for right in NEEDED]
+        await preflight.demand_rights(self.cluster, "the gateway's user", rights)
+        await _listen(self.server.start(*self._options.listen, tls), self._options.listen, "--listen")
+        self._ready = True
+        logger.info("taking reports", extra={"address": _shown(self._options.listen)})
+        await asyncio.Event().wait()
+
+    async def _finish(self) -> None:
+        await self.server.stop()
+        try:
+            async with asyncio.timeout(DRAIN):
+                await self.reports.drain()
+        except TimeoutError:
+            pass
+        if self.reports.waiting:
+            logger.warning("progress could not be written before the end", extra={"operations": self.reports.waiting})
+        await self.probes.stop()
+        await self.cluster.close()
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if self._options.tls is None:
+            return None
+        certificate, key = self._options.tls
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(
+                f"the certificate {certificate} with the key {key} cannot be used: {error}",
+                "Give a PEM certificate chain with --tls-certificate and its key with --tls-key",
+            ) from error
+        return context
+
+    async def _watch_lag(self) -> None:
+        while True:
+            await asyncio.sleep(LAG_EVERY)
+            self._loop_seen = clock.monotonic()
+
+    def _unhealthy(self) -> str:
+        return "the event loop is blocked" if clock.monotonic() - self._loop_seen > LAG_LIMIT else ""
+
+    def _unready(self) -> str:
+        return self._unhealthy() or ("" if self._ready else "takes no reports: starting or stopping")
+
+    def _metrics(self) -> bytes:
+        metrics.WAITING.set(self.reports.waiting)
+        return metrics.render()
+
+
+async def _listen(start: Coroutine[Any, Any, None], address: tuple[str, int], option: str) -> None:
+    try:
+        await start
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {_shown(address)}: {error.strerror}", f"Choose another with {option}"
+        ) from error
+
+
+def _shown(address: tuple[str, int]) -> str:
+    return ":".join(str(part) for part in address)
