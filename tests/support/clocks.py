@@ -43,6 +43,13 @@ class FakeClock:
     def set_wall_clock(self, by: timedelta) -> None:
         self._jumped += by
 
+    async def reaches(self, seconds: float) -> None:
+        """Return at that many seconds past NOON; everything due until then happens first."""
+        loop = asyncio.get_running_loop()
+        then = loop.create_future()
+        loop.call_at(_BOOTED + seconds, then.set_result, None)
+        await then
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` to its end on a loop whose time is this clock: what would sleep moves the clock instead.
 

@@ -160,8 +160,8 @@ class Applier:
         options = _delete_options("Background", operation.uid, operation.resource_version)
         path = paths.operation(operation.namespace, operation.name)
         body = await self._writer.write("DELETE", path, body=options)
-        if body.get("kind") == OPERATION_KIND:
-            self._records.operation_seen(body)  # somebody else's finalizer still holds it
+        if body.get("metadata", {}).get("finalizers"):
+            self._records.operation_seen(body)  # somebody else still holds it
         else:
             self._records.operation_gone(operation.uid)
 

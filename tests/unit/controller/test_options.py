@@ -45,6 +45,14 @@ def test_logs_can_be_kept_out_of_failures():
     assert not parse(["run", "-A", "--no-log-tail"]).log_tail
 
 
+def test_jobs_are_kept_for_a_day_unless_somebody_says_otherwise():
+    """In the words of the API, or for ever."""
+    assert parse(["run", "-A"]).retention_job == "24h"
+    assert parse(["run", "-A", "--retention-job", "1h30m"]).retention_job == "1h30m"
+    assert parse(["run", "-A", "--retention-job", "0"]).retention_job == "0"
+    assert parse(["run", "-A", "--retention-job", "never"]).retention_job is None
+
+
 def test_the_gateway_is_where_it_is_said_to_be():
     """A slash at the end makes no difference; without the option there is none."""
     assert parse(["run", "-A"]).report_url is None
@@ -68,6 +76,8 @@ def test_the_gateway_is_where_it_is_said_to_be():
         (["run", "-A", "--report-url", "http://x:99999"], "is not a URL"),
         (["run", "-A", "--report-url", "http://x/?a=b"], "is not a URL"),
         (["run", "-A", "--log-format", "xml"], "invalid choice"),
+        (["run", "-A", "--retention-job", "1d"], "'1d' is not a duration: write hours"),
+        (["run", "-A", "--retention-job", ""], "or write never"),
     ],
 )
 def test_a_bad_command_line_ends_with_status_2_and_a_reason(arguments, words, capsys):

@@ -62,6 +62,48 @@ def test_urgent_keys_go_before_the_rest(clock):
     assert clock.run(story()) == ["d", "b", "a", "c"]
 
 
+def test_idle_keys_come_when_nothing_else_waits(clock):
+    """What is urgent or usual overtakes them, and an idle key that is wanted sooner moves up."""
+
+    async def story():
+        queue = WorkQueue()
+        for key in "abc":
+            queue.add(key, idle=True)
+        queue.add("d")
+        queue.add("e", urgent=True)
+        queue.add("c")
+        queue.add("d", idle=True)
+        assert len(queue) == 5
+        return await take(queue, 5)
+
+    assert clock.run(story()) == ["e", "d", "c", "a", "b"]
+
+
+def test_an_idle_wake_up_waits_behind_the_rest(clock):
+    """Thousands may be due at once, and new work goes before all of them."""
+
+    async def story():
+        queue = WorkQueue()
+        queue.add_after("late", 5, idle=True)
+        queue.add_after("usual", 5)
+        await clock.reaches(6)
+        return await take(queue, 2)
+
+    assert clock.run(story()) == ["usual", "late"]
+
+
+def test_a_wake_up_may_be_months_away(clock):
+    """Longer than any timer of the operating system."""
+
+    async def story():
+        queue = WorkQueue()
+        queue.add_after("a", 90 * 86_400)
+        await take(queue, 1)
+        return clock.seconds
+
+    assert clock.run(story()) == pytest.approx(90 * 86_400)
+
+
 def test_a_key_is_worked_on_by_one_at_a_time(clock):
     """What comes in meanwhile is one more pass afterwards, urgent if any of it was."""
 

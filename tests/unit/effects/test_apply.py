@@ -8,7 +8,7 @@ from alo_operator.api.conditions import Reason
 from alo_operator.api.names import FINALIZER
 from alo_operator.controller.cache import Cache
 from alo_operator.desired.job import build_job
-from alo_operator.desired.steps import AddFinalizer, CreateJob, DeleteJob, PostEvent, RemoveFinalizer
+from alo_operator.desired.steps import AddFinalizer, CreateJob, DeleteJob, DeleteOperation, PostEvent, RemoveFinalizer
 from alo_operator.effects.apply import Applier
 from alo_operator.effects.writer import Writer
 from alo_operator.errors import ApiUnreachable, BadRequest, Forbidden, NotLeader, ServerBusy
@@ -232,3 +232,55 @@ def test_nothing_is_written_without_the_lease(place):
     with pytest.raises(NotLeader):
         place.apply(AddFinalizer())
     assert place.api.requests == []
+
+
+def test_a_record_is_deleted_at_its_version_and_forgotten(place):
+    """Whoever wrote it meanwhile may have meant to keep it."""
+    place.api.change("asyncoperations", "resize", lambda body: body["metadata"].update(labels={"team": "media"}))
+    place.apply(DeleteOperation())
+    assert place.stored() is not None
+    assert place.view.resource_version == int(place.stored()["metadata"]["resourceVersion"])
+
+    place.apply(DeleteOperation())
+
+    assert place.stored() is None
+    assert place.cache.place(place.uid) is None
+
+
+def test_a_record_that_somebody_elses_finalizer_holds_is_still_known(place):
+    """It is being deleted, and goes when they let go."""
+    place.api.change("asyncoperations", "resize", lambda body: body["metadata"].update(finalizers=["theirs"]))
+    place.learn()
+
+    place.apply(DeleteOperation())
+
+    assert place.view.deleting is not None
+
+
+def test_a_record_that_is_gone_already_is_forgotten(place):
+    """Somebody else was quicker."""
+    view = place.view
+    place.api.remove("asyncoperations", "resize")
+
+    place.clock.run(place.applier.apply(view, [DeleteOperation()]))
+
+    assert place.cache.place(place.uid) is None
+
+
+@pytest.mark.parametrize(("over", "policy"), [(False, "Foreground"), (True, "Background")])
+def test_every_job_deletion_says_what_becomes_of_the_pods(place, over, policy):
+    """Live work is waited for; what is over is left to the garbage collector."""
+    place.start()
+    job = place.cache.observe(place.uid).job
+    sent = []
+    request = place.api.request
+
+    async def noting(method, path, **named):
+        sent.append((method, (named.get("body") or {}).get("propagationPolicy")))
+        return await request(method, path, **named)
+
+    place.api.request = noting
+
+    place.apply(DeleteJob(job.name, job.uid, job.resource_version, over=over))
+
+    assert sent == [("DELETE", policy)]
