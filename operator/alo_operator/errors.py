@@ -15,7 +15,14 @@ AloError
 │   ├── Gone                410: the resourceVersion or continue token is too old
 │   └── ServerBusy          429 and 5xx: later
 ├── ApiUnreachable          no answer: refused, reset, timed out
-└── NotLeader               a write was refused here because the Lease is not (or no longer surely) ours
+├── NotLeader               a write was refused here because the Lease is not (or no longer surely) ours
+└── ReportError             what a worker hands in did not arrive
+    ├── InvalidResult       it cannot be written down as it is
+    ├── ResultTooLarge      no way that is open to this worker carries so much
+    ├── ResultRefused       it was refused for good: repeating it cannot help
+    └── ReportUnavailable   nobody took it in the time there was
+
+Cancelled                   SIGTERM, raised inside a worker; no AloError, nor any Exception: see there
 """
 
 from __future__ import annotations
@@ -137,3 +144,45 @@ class NotLeader(AloError):
     """This replica holds no Lease whose deadline is ahead, so it must not write."""
 
     retryable = True
+
+
+class ReportError(AloError):
+    """What a worker hands in did not arrive; the message says why and what to do."""
+
+
+class InvalidResult(ReportError):
+    """The value is not JSON, or JSON that Kubernetes does not keep as it is."""
+
+
+class ResultTooLarge(ReportError):
+    """The result has `size` bytes and at most `limit` get through (None: whoever refused it did not say)."""
+
+    def __init__(self, size: int, limit: int | None, advice: str) -> None:
+        allowed = "which are too many" if limit is None else f"and may have {limit}"
+        super().__init__(f"the result has {size} bytes {allowed}: {advice}")
+        self.size, self.limit = size, limit
+
+
+class ResultRefused(ReportError):
+    """The result was refused for good.
+
+    `status` is the HTTP code (None where it was refused before it was sent), `reason` the machine word of the answer.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, reason: str = "") -> None:
+        super().__init__(message)
+        self.status, self.reason = status, reason
+
+
+class ReportUnavailable(ReportError):
+    """Nobody took the report: no answer, or only answers to come again later. Another attempt may get through."""
+
+    retryable = True
+
+
+class Cancelled(BaseException):
+    """The work was told to stop.
+
+    Like KeyboardInterrupt it passes by `except Exception`, so that code which goes on after any error does not go on
+    after this one.
+    """
