@@ -57,11 +57,11 @@ def _status(main: Callable[[Work], object], work: Work) -> int:
     try:
         try:
             value = main(work)
-            if value is not None:
-                work.result(value)
         finally:
-            # From here on a signal changes nothing any more. The handler stays: the process is about to end by itself.
+            # From here on a signal raises nothing any more. The handler stays: the process is about to end by itself.
             work.close()
+        if value is not None:
+            work.result(value)
         status = 0
     except Cancelled as told:
         status, message = BY_SIGNAL + work.told_by, str(told)
