@@ -13,8 +13,8 @@ Object = dict[str, Any]
 SOURCE_ROOT: Final = Path(__file__).resolve().parents[2] / "operator"
 PACKAGE: Final = SOURCE_ROOT / "alo_operator"
 FILES: Final = (PACKAGE / "__init__.py", PACKAGE / "errors.py", *sorted((PACKAGE / "worker").glob("*.py")))
-CONFIG_MAP: Final = "alo-worker"
-ARCHIVE: Final = "alo-worker.zip"
+CONFIG_MAP: Final = "alo-library"
+ARCHIVE: Final = "alo-library.zip"
 FOLDER: Final = "/opt/alo"
 
 

@@ -38,7 +38,7 @@ def test_it_imports_the_standard_library_only(path):
 
 def test_its_few_files_run_by_themselves(tmp_path):
     """One small archive on the path of a bare Python is enough."""
-    archive = tmp_path / "alo-worker.zip"
+    archive = tmp_path / "alo-library.zip"
     archive.write_bytes(packed())
     program = "from alo_operator.worker import Work; work = Work.local({'n': 1}); work.result(work.input)"
 
