@@ -5,6 +5,7 @@ AloError
 ├── InvalidJob              the work of one operation can never run as written
 ├── InvalidInput            the input of one operation can never be handed over
 ├── ReportRefused           what a worker reported is not taken
+├── SchemasUnavailable      nobody is there to judge by JSON Schemas just now
 ├── ApiError                the API server answered with an error
 │   ├── BadRequest          400, 413, 422: the request itself is wrong; repeating it cannot help
 │   ├── Unauthorized        401
@@ -47,7 +48,17 @@ class InvalidJob(AloError):
 
 
 class InvalidInput(AloError):
-    """`spec.input` cannot be handed to a worker; the message says why."""
+    """`spec.input` cannot be handed to a worker; the message says why. `too_large`: whether its size is the reason."""
+
+    def __init__(self, message: str, *, too_large: bool = True) -> None:
+        super().__init__(message)
+        self.too_large = too_large
+
+
+class SchemasUnavailable(AloError):
+    """The process that judges by JSON Schemas cannot be started or does not answer; says nothing about any schema."""
+
+    retryable = True
 
 
 class ReportRefused(AloError):

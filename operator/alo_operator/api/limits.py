@@ -18,6 +18,9 @@ DIGEST: Final = 128
 UID: Final = 64
 
 INPUT_BYTES: Final = 64 * 1024
+TEMPLATE_BYTES: Final = 256 * 1024  # of an OperationTemplate's spec as JSON
+SCHEMA_BYTES: Final = 64 * 1024
+SCHEMA_DEPTH: Final = 64
 INLINE_BYTES: Final = 4 * 1024  # of a result that is kept in status itself
 RESULT_BYTES: Final = 900 * 1024  # of a result that a worker hands in
 METADATA_ENTRIES: Final = 64

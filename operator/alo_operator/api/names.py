@@ -31,6 +31,10 @@ LABEL_SIGNING_KEY: Final = f"{GROUP}/signing-key"
 # On the pod; the downward API turns it into the input file.
 INPUT_ANNOTATION: Final = f"{GROUP}/input"
 
+# On the Job of a templated operation: what it took up from its template, which a later edit must not change.
+TEMPLATE_ANNOTATION: Final = f"{GROUP}/template"
+RESULT_SCHEMA_ANNOTATION: Final = f"{GROUP}/result-schema"
+
 # Of the tokens workers show when they report: a token for anybody else is none for us.
 REPORT_AUDIENCE: Final = GROUP
 

@@ -28,13 +28,14 @@ from alo_operator.effects.gather import Gatherer
 from alo_operator.effects.last_words import Listener
 from alo_operator.effects.lease import Elector
 from alo_operator.effects.probes import Probes
+from alo_operator.effects.schemas import Schemas
 from alo_operator.effects.writer import Writer
 from alo_operator.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
 DRAIN: Final = 10.0
-LAG_EVERY: Final = 0.5
+LAG_EVERY: Final = 0.1
 LAG_LIMIT: Final = 5.0
 
 
@@ -49,7 +50,9 @@ class App:
         deciding = Settings(
             log_tail=options.log_tail, report_url=options.report_url, retention_job=options.retention_job
         )
-        self.cache, self.queue = Cache(deciding), WorkQueue()
+        self.cache, self.queue = Cache(deciding, self.wake), WorkQueue()
+        self.cache.turns.close()
+        self.schemas = Schemas()
         self.reminders = Reminders(self.cache, self.queue, lambda: self.elector.leading)
         self.elector = Elector(self.cluster, options.lease, self._leadership)
         self.writer = Writer(self.cluster, self.elector.remaining)
@@ -57,15 +60,15 @@ class App:
         tools = Tools(
             self.cache,
             self.queue,
-            Gatherer(self.cluster, self.cache),
+            Gatherer(self.cluster, self.cache, self.schemas),
             Applier(self.cluster, self.writer, self.cache, self.listener),
             settings=deciding,
         )
         self.pool = Pool(tools)
-        self.resync = Resync(self.cluster, self.cache, options.namespaces or (None,), self.wake)
+        self.resync = Resync(self.cluster, self.cache, options.namespaces or (None,), self.wake, self._listed)
         self.probes = Probes(*options.http, self._unhealthy, self._unready, self._metrics)
         self._tasks: list[asyncio.Task[None]] = []
-        self._loop_seen = clock.monotonic()
+        self._loop_seen, self._most_lag = clock.monotonic(), 0.0
 
     async def run(self) -> None:
         """Run until a signal. Raises ConfigurationError where it cannot start; Kopf's errors end the process too."""
@@ -101,10 +104,16 @@ class App:
     def _leadership(self, leading: bool) -> None:
         metrics.LEADER.set(int(leading))
         self.queue.clear()
+        self.cache.turns.close()
         if leading:
+            self.resync.at_once()
             for uid in self.cache.unsettled():
                 self.queue.add(uid)
             self.reminders.soon()
+
+    def _listed(self) -> None:
+        if self.elector.leading:
+            self.cache.turns.open()
 
     async def _start(self, **_: Any) -> None:
         self.pool.start()
@@ -121,6 +130,7 @@ class App:
         asyncio.get_running_loop().set_exception_handler(_at_the_end)
         await self.pool.stop(DRAIN)
         await self.listener.stop()
+        await self.schemas.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -147,7 +157,10 @@ class App:
             before = clock.monotonic()
             await asyncio.sleep(LAG_EVERY)
             self._loop_seen = clock.monotonic()
-            metrics.LOOP_LAG.set(max(0.0, self._loop_seen - before - LAG_EVERY))
+            lag = max(0.0, self._loop_seen - before - LAG_EVERY)
+            metrics.LOOP_LAG.set(lag)
+            self._most_lag = max(self._most_lag, lag)
+            metrics.LOOP_LAG_MAX.set(self._most_lag)
 
     def _unhealthy(self) -> str:
         if any(task.done() for task in self._tasks):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +18,8 @@ from typing import Any, Final, NamedTuple
 
 from alo_operator.api.names import FINALIZER
 from alo_operator.api.phases import Promise
+from alo_operator.controller.templates import Templates
+from alo_operator.controller.turns import Turns
 from alo_operator.desired.fields import number, section, text
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Notes, Observed, OperationView
@@ -57,10 +59,15 @@ class _Job:
 
 
 class Cache:
-    """Operations by uid, Jobs by their operation's uid; satisfies `effects.records.Records`."""
+    """Operations by uid, Jobs by their operation's uid, templates; satisfies `effects.records.Records`.
 
-    def __init__(self, settings: Settings = DEFAULTS) -> None:
+    `wake` is called with the uid of each operation that may go on because of a template or another operation of it.
+    """
+
+    def __init__(self, settings: Settings = DEFAULTS, wake: Callable[[str, bool], None] = lambda *_: None) -> None:
         self._settings = settings
+        self.turns = Turns(wake)
+        self.templates = Templates(self.turns, wake)
         self._operations: dict[str, OperationView | Resting] = {}
         self._jobs: dict[str, _Job] = {}
         self._jobless: set[str] = set()  # operations the API server was asked about and has no Job for
@@ -91,6 +98,7 @@ class Cache:
         if isinstance(old, Resting):
             self._awake[uid] = old.job
         view = OperationView.from_body(body)
+        self.turns.seen(view, working=uid in self._jobs)
         # The spec is needed until the Job exists and the digest is in status; sooner would cost a read.
         self._operations[uid] = view.slim() if view.status.spec_digest and uid in self._jobs else view
         return True
@@ -132,6 +140,7 @@ class Cache:
     def operation_gone(self, uid: str) -> None:
         """Forget an operation for good."""
         self._operations.pop(uid, None)
+        self.turns.left(uid)
         self._forget_work(uid)
         self._deleted[uid] = None
         while len(self._deleted) > _REMEMBERED_DELETIONS:
@@ -167,6 +176,7 @@ class Cache:
                 return False
         self._jobs[uid] = _Job(view)
         self._jobless.discard(uid)
+        self.turns.working(uid)
         notes = self.notes(uid)
         if view.started != (notes.started_seen is not None):
             # A resumed Job starts afresh, so this is forgotten too.
@@ -210,6 +220,16 @@ class Cache:
         """By operation uid: the Job's uid and resourceVersion, of Jobs not known to be gone."""
         return {uid: (job.view.uid, job.view.resource_version) for uid, job in self._jobs.items() if not job.gone}
 
+    # -- templates
+
+    def template_seen(self, body: Mapping[str, Any]) -> bool:
+        """Take in a template; False for what is already known."""
+        return self.templates.seen(body)
+
+    def take_turn(self, uid: str) -> bool:
+        """Whether the operation may have work now, as far as its template's limit goes."""
+        return self.turns.take(uid)
+
     # -- memory and decisions
 
     def notes(self, uid: str) -> Notes:
@@ -234,12 +254,14 @@ class Cache:
             job_gone=gone,
             job_doubtful=bool(job and job.doubtful),
             notes=self.notes(uid),
+            template=self.templates.of(operation),
         )
 
     def _rest(self, uid: str, body: Mapping[str, Any], version: int) -> None:
         job_due, record_due = map(_seconds, self._due(Keeping.from_body(body)))
         namespace, name = sys.intern(text(body, "metadata", "namespace")), text(body, "metadata", "name")
         self._operations[uid] = Resting(namespace, name, version, self._has_job(uid), job_due, record_due)
+        self.turns.left(uid)
         self._forget_work(uid)
 
     def _due(self, keeping: Keeping) -> tuple[datetime | None, datetime | None]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import kopf
 
-from alo_operator.api.names import GROUP, OPERATION_PLURAL, VERSION
+from alo_operator.api.names import GROUP, OPERATION_PLURAL, TEMPLATE_PLURAL, VERSION
 from alo_operator.controller import metrics
 from alo_operator.controller.cache import Cache
 from alo_operator.desired.fields import text
@@ -44,6 +44,12 @@ def register(
                 wake(uid, operation.deleting is not None)
         else:
             rested(uid)
+
+    @kopf.on.event(GROUP, VERSION, TEMPLATE_PLURAL, registry=registry)
+    async def template_event(event: Any, **_: Any) -> None:
+        body, templates = event["object"], cache.templates
+        relevant = templates.deleted(body) if event["type"] == "DELETED" else templates.seen(body)
+        metrics.EVENTS.labels(kind="OperationTemplate", relevant=str(relevant).lower()).inc()
 
     @kopf.on.event("batch", "v1", "jobs", registry=registry)
     async def job_event(event: Any, **_: Any) -> None:

@@ -37,6 +37,9 @@ QUEUE_DEPTH: Final = Gauge("alo_queue_depth", "Operations waiting for a pass.", 
 KNOWN: Final = Gauge("alo_operations_known", "Operations in this replica's memory.", registry=REGISTRY)
 LEADER: Final = Gauge("alo_leader", "1 where this replica may write.", registry=REGISTRY)
 LOOP_LAG: Final = Gauge("alo_loop_lag_seconds", "How late the event loop last was.", registry=REGISTRY)
+LOOP_LAG_MAX: Final = Gauge(
+    "alo_loop_lag_max_seconds", "The latest that the event loop ever was in this process.", registry=REGISTRY
+)
 RESYNC_FOUND: Final = Counter(
     "alo_resync_differences_total",
     "Objects that a resync found otherwise than the watches had told.",

@@ -25,7 +25,7 @@ from alo_operator.errors import AloError, NotLeader
 logger = logging.getLogger(__name__)
 
 WORKERS: Final = 32
-_MOST_LOOKS: Final = 3
+_MOST_LOOKS: Final = 5
 _MOST_ROUNDS: Final = 10
 _LOUD_AFTER: Final = 5
 
@@ -81,6 +81,7 @@ class Pool:
                 await self._reconcile(uid)
             finally:
                 self._busy -= 1
+                self._tools.cache.turns.passed(uid)
                 self.last_turn = clock.monotonic()
                 metrics.RECONCILE_SECONDS.observe(self.last_turn - started)
                 queue.done(uid)
@@ -119,6 +120,8 @@ class Pool:
                 continue
             operation = observed.operation
             observed, decision = await self._decide(observed)
+            if not decision.in_line:
+                self._tools.cache.turns.leave(uid)
             if not decision.steps:
                 cache.rest(operation, decision.wake)
                 if cache.operation(uid) is None:
@@ -135,7 +138,7 @@ class Pool:
                 return observed, decision
             if pause := self._tools.gatherer.postponed(decision.look):
                 return observed, Plan(wake=clock.now() + timedelta(seconds=pause))
-            observed = await self._tools.gatherer.look(observed, decision.look)
+            observed = await self._tools.gatherer.look(observed, decision.look, decision.asked)
             decision = plan(observed, clock.now(), self._tools.settings)
         if decision.look is not None:
             raise AloError(f"still undecided after {_MOST_LOOKS} looks; next would be {decision.look.name}")

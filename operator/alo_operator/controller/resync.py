@@ -28,10 +28,18 @@ class Resync:
     """
 
     def __init__(
-        self, cluster: Cluster, cache: Cache, namespaces: Sequence[str | None], wake: Callable[[str, bool], None]
+        self,
+        cluster: Cluster,
+        cache: Cache,
+        namespaces: Sequence[str | None],
+        wake: Callable[[str, bool], None],
+        complete: Callable[[], None] = lambda: None,
     ) -> None:
         self._cluster, self._cache, self._namespaces, self._wake = cluster, cache, namespaces, wake
+        self._complete = complete
         self._again = asyncio.Event()
+        self._asked = 0  # how often `at_once` was
+        self._hurry = False
         self.synced = False
         self.problem = "the first lists have not been read yet"
 
@@ -40,20 +48,34 @@ class Resync:
         if self.synced:
             self._again.set()
 
+    def at_once(self) -> None:
+        """Look again now: whoever has just become the leader may have missed the last writes of another."""
+        self._asked += 1
+        self._hurry = True
+        self._again.set()
+
     async def run(self) -> None:
-        """Look at the start, after each relist and every five minutes, until cancelled."""
+        """Look at the start, after each relist and every five minutes, until cancelled.
+
+        `complete` is called after each look that began after the last `at_once`.
+        """
         while True:
             try:
                 if not self.synced:
                     await self._wait_for_first_lists()
+                asked = self._asked
                 await self.look()
                 self.synced, self.problem = True, ""
+                if asked == self._asked:
+                    self._hurry = False
+                    self._complete()
             except AloError as error:
                 self.problem = f"the last resync failed: {error}"
                 logger.warning("resync failed", extra={"error": str(error)})
             try:
-                await asyncio.wait_for(self._again.wait(), EVERY if self.synced else SETTLE)
-                await asyncio.sleep(SETTLE)
+                await asyncio.wait_for(self._again.wait(), EVERY if self.synced and not self._hurry else SETTLE)
+                if not self._hurry:
+                    await asyncio.sleep(SETTLE)
             except TimeoutError:
                 logger.debug("resync is due")
             self._again.clear()
@@ -67,6 +89,7 @@ class Resync:
 
     async def look(self) -> None:
         """One whole comparison. Raises ApiError and ApiUnreachable; what was found until then stays."""
+        await self._templates()
         known, jobs_known = self._cache.versions(), self._cache.job_versions()
         seen = {uid: place async for uid, place in self._operations()}
         for uid in known.keys() - seen.keys():
@@ -76,6 +99,26 @@ class Resync:
             if known.get(uid, -1) < version and self._cache.versions().get(uid, -1) < version:
                 await self._read_operation(uid, namespace, name)
         await self._jobs(jobs_known)
+
+    async def _templates(self) -> None:
+        templates = self._cache.templates
+        known, seen = templates.versions(), set()
+        for namespace in self._namespaces:
+            async for item in self._cluster.pages(paths.templates(namespace), accept=METADATA_ONLY):
+                meta = item["metadata"]
+                key = (meta["namespace"], meta["name"])
+                seen.add(key)
+                if templates.versions().get(key, ("", -1))[1] >= int(meta["resourceVersion"]):
+                    continue
+                try:
+                    body = await self._cluster.get(paths.template(*key))
+                except NotFound:
+                    continue
+                if templates.seen(body):
+                    self._found("a template differs", meta["uid"])
+        for key in known.keys() - seen:
+            if templates.gone(key, known[key][0]):
+                self._found("a template is gone", known[key][0])
 
     async def _operations(self) -> AsyncIterator[tuple[str, tuple[str, str, int]]]:
         for namespace in self._namespaces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from alo_operator.api.names import GROUP, OPERATION_PLURAL
+from alo_operator.api.names import GROUP, OPERATION_PLURAL, TEMPLATE_PLURAL
 from alo_operator.controller.options import Options
 from alo_operator.effects import preflight
 from alo_operator.effects.cluster import Cluster
@@ -14,8 +14,10 @@ NEEDED: Final = (
     (("get", "list", "watch", "patch", "delete"), GROUP, OPERATION_PLURAL),
     (("patch",), GROUP, f"{OPERATION_PLURAL}/status"),
     (("update",), GROUP, f"{OPERATION_PLURAL}/finalizers"),
+    (("get", "list", "watch"), GROUP, TEMPLATE_PLURAL),
     (("get", "list", "watch", "create", "patch", "delete"), "batch", "jobs"),
     (("list", "watch"), "", "pods"),
+    (("get",), "", "configmaps"),
     (("list", "create"), "", "events"),
 )
 LEASE_NEEDED: Final = (("get", "create", "update"), "coordination.k8s.io", "leases")
@@ -28,7 +30,7 @@ async def check(cluster: Cluster, options: Options) -> None:
         ConfigurationError: what is missing, and what to do about it.
     """
     await preflight.reach(cluster)
-    await preflight.find_kinds(cluster)
+    await preflight.find_kinds(cluster, TEMPLATE_PLURAL)
     rights: list[preflight.Right] = [
         (namespace, verb, group, resource)
         for namespace in options.namespaces or (None,)

@@ -19,11 +19,15 @@ def spec_digest(raw_spec: Json) -> str | None:
     None for what has no canonical form (nested beyond MAX_DEPTH, beyond any double, half a character): none of it can
     run.
     """
-    if too_deep(raw_spec):
+    return canonical_digest({key: raw_spec[key] for key in DEFINING_FIELDS if key in raw_spec})
+
+
+def canonical_digest(value: Json) -> str | None:
+    """`v1:sha256:<hex>` over the canonical JSON (RFC 8785) of `value`; None where it has no such form."""
+    if too_deep(value):
         return None
     try:
-        defining = {key: _as_doubles(raw_spec[key]) for key in DEFINING_FIELDS if key in raw_spec}
-        canonical = rfc8785.dumps(defining)
+        canonical = rfc8785.dumps(_as_doubles(value))
     except (rfc8785.CanonicalizationError, OverflowError):
         return None
     return "v1:sha256:" + hashlib.sha256(canonical).hexdigest()

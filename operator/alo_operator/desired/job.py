@@ -17,12 +17,15 @@ from alo_operator.api.names import (
     OPERATION_KIND,
     REPORT_AUDIENCE,
 )
+from alo_operator.desired.adoption import adoption_annotations
 from alo_operator.desired.deadlines import backstop
 from alo_operator.desired.digest import short_hash
 from alo_operator.desired.fields import MAX_DEPTH, Json, entries, section, too_deep
 from alo_operator.desired.observed import OperationView
 from alo_operator.desired.pod_view import worker_container_name
 from alo_operator.desired.settings import DEFAULTS, Settings
+from alo_operator.desired.template import input_variables, job_of
+from alo_operator.desired.template_view import TemplateView
 from alo_operator.errors import InvalidInput, InvalidJob
 
 WORKER_DIRECTORY: Final = "/alo"
@@ -51,24 +54,27 @@ def job_name_of(name: str, uid: str) -> str:
     return f"{name[:_NAME_PREFIX].rstrip('-.')}-{short_hash(uid)}"
 
 
-def build_job(operation: OperationView, settings: Settings = DEFAULTS) -> dict[str, Any]:
-    """The batch/v1 Job for an operation, ready to be posted with strict field validation.
+def build_job(
+    operation: OperationView, settings: Settings = DEFAULTS, template: TemplateView | None = None
+) -> dict[str, Any]:
+    """The batch/v1 Job for an operation, or for one of `template`, ready to be posted with strict field validation.
 
     Raises:
         InvalidJob: `spec.job` has something we refuse, or lacks what every Job needs.
-        InvalidInput: `spec.input` is larger than 64 KiB, or nested beyond reason.
+        InvalidInput: `spec.input` is larger than 64 KiB, nested beyond reason, or fits no environment variable.
     """
     raw = operation.raw_spec or {}
-    if too_deep(raw.get("job"), MAX_DEPTH - 1):
+    job = job_of(template, raw)
+    if too_deep(job, MAX_DEPTH - 1):
         raise InvalidJob(f"spec.job is nested more than {MAX_DEPTH} levels deep, which no Job is; use a new name")
-    spec = copy.deepcopy(dict(section(raw, "job", "spec")))
+    spec = copy.deepcopy(dict(section(job, "spec")))
     for name, why in _REFUSED.items():
         if name in spec:
             raise InvalidJob(f"spec.job.spec.{name} cannot be set: {why}; remove it and use a new name")
     for name in _OWNED:
         spec.pop(name, None)
-    template = _object(spec, "template", "spec.job.spec")
-    pod = _object(template, "spec", "spec.job.spec.template")
+    pod_template = _object(spec, "template", "spec.job.spec")
+    pod = _object(pod_template, "spec", "spec.job.spec.template")
     if pod.setdefault("restartPolicy", "Never") != "Never":
         raise InvalidJob(
             f"spec.job.spec.template.spec.restartPolicy is {pod['restartPolicy']!r}: only Never keeps failed pods and "
@@ -86,11 +92,12 @@ def build_job(operation: OperationView, settings: Settings = DEFAULTS) -> dict[s
         LABEL_OPERATION: operation.name,
         LABEL_OPERATION_UID: operation.uid,
     }
-    metadata = _object(template, "metadata", "spec.job.spec.template", create=True)
+    metadata = _object(pod_template, "metadata", "spec.job.spec.template", create=True)
     _object(metadata, "labels", "spec.job.spec.template.metadata", create=True).update(labels)
     _hand_over_input(raw, metadata, pod, settings)
-    _equip_worker(operation, metadata, pod, settings)
-    own = section(raw, "job", "metadata")
+    given = input_variables(template, section(raw, "input")) if template else []
+    _equip_worker(operation, metadata, pod, settings, given)
+    own = section(job, "metadata")
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -98,7 +105,7 @@ def build_job(operation: OperationView, settings: Settings = DEFAULTS) -> dict[s
             "name": job_name(operation),
             "namespace": operation.namespace,
             "labels": {**section(own, "labels"), **labels},
-            "annotations": dict(section(own, "annotations")),
+            "annotations": {**section(own, "annotations"), **(adoption_annotations(template) if template else {})},
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,
@@ -156,7 +163,13 @@ def _hand_over_input(raw: Json, metadata: dict[str, Any], pod: dict[str, Any], s
     volumes.append({"name": WORKER_VOLUME, "projected": {"sources": sources}})
 
 
-def _equip_worker(operation: OperationView, metadata: dict[str, Any], pod: dict[str, Any], settings: Settings) -> None:
+def _equip_worker(
+    operation: OperationView,
+    metadata: dict[str, Any],
+    pod: dict[str, Any],
+    settings: Settings,
+    given: list[dict[str, Any]],
+) -> None:
     path = "spec.job.spec.template.spec.containers"
     name = worker_container_name(metadata, pod)
     worker = next((c for c in entries(pod, "containers") if c.get("name") == name and name), None)
@@ -175,6 +188,7 @@ def _equip_worker(operation: OperationView, metadata: dict[str, Any], pod: dict[
     if settings.report_url:
         path_of_reports = f"v1/namespaces/{operation.namespace}/operations/{operation.name}"
         ours.append({"name": "ALO_REPORT_URL", "value": f"{settings.report_url}/{path_of_reports}"})
+    ours += given
     # Where there is no gateway, nobody may stand in for it.
     taken = {variable["name"] for variable in ours} | {"ALO_REPORT_URL"}
     variables = _list(worker, "env", path)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from alo_operator.api.names import LABEL_OPERATION_UID
+from alo_operator.desired.adoption import Adopted
 from alo_operator.desired.fields import entries, moment, number, section, text
 
 DEFAULT_GRACE_SECONDS = 30  # Kubernetes' own default of terminationGracePeriodSeconds
@@ -31,6 +32,7 @@ class JobView:
     `owner_uid` is the uid of its controller; after `--cascade=orphan`, which takes owner references away, it is the
     uid that our label names. `suspended` is what its spec asks for; `at_rest` that the Job controller has acted on it,
     so that `active` and `terminating` count what the suspension left. It stays until the controller has resumed it.
+    `adopted` is what its operation took up from a template.
     """
 
     name: str
@@ -53,6 +55,7 @@ class JobView:
     terminating: int
     start_time: datetime | None
     end: JobEnd | None
+    adopted: Adopted | None = None
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> JobView:
@@ -83,6 +86,7 @@ class JobView:
             terminating=number(status, "terminating"),
             start_time=moment(status, "startTime"),
             end=_end(status),
+            adopted=Adopted.read(body),
         )
 
     @property

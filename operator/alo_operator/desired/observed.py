@@ -5,6 +5,9 @@ The states a pass can meet, in the order of an operation's life; `plan` has one 
     operation                       Job                                       what is due
     not supported as written        none                                      say so, wait
     fresh                           none                                      finalizer, then Job
+    fresh, its template missing     none                                      say so, wait
+    fresh, its template unusable    none                                      reject
+    fresh, as many run as may       none                                      wait, without a word
     fresh                           refused by the API server                 reject, or wait (quota, RBAC)
     fresh                           of our name, but somebody else's          reject
     pending                         there, no pod ready                       look why, say so
@@ -39,6 +42,8 @@ from alo_operator.desired.fields import Json, moment, number, section, text
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.pod_view import PodView
 from alo_operator.desired.retention import Keeping
+from alo_operator.desired.template_view import TemplateView
+from alo_operator.desired.verdict import Verdict
 
 _BIG = ("job", "input", "metadata")
 
@@ -152,6 +157,9 @@ class Observed:
 
     `job` is the Job as last seen; `job_gone` says that the API server has been asked and has none, `job_doubtful` that
     it has to be asked. `pods` and `creation_failure` are None until somebody has looked.
+
+    Of an operation with a template: `template` as last seen, `template_gone` where the API server was asked and has
+    none; the verdicts on its input and result, and whether it is its `turn` to have work, are None until asked for.
     """
 
     operation: OperationView
@@ -161,6 +169,11 @@ class Observed:
     pods: tuple[PodView, ...] | None = None
     creation_failure: str | None = None
     notes: Notes = field(default_factory=Notes)
+    template: TemplateView | None = None
+    template_gone: bool = False
+    input_verdict: Verdict | None = None
+    result_verdict: Verdict | None = None
+    turn: bool | None = None
 
     @property
     def unrecorded_work(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Final
 from alo_operator.api.conditions import FailureType, Reason
 from alo_operator.api.phases import Phase
 from alo_operator.api.spec import ReadyWhen
-from alo_operator.desired import cancel, pause, record, waiting
+from alo_operator.desired import cancel, pause, record, template, waiting
 from alo_operator.desired.deadlines import earliest, next_deadline
 from alo_operator.desired.ended import after_the_end, with_retention
 from alo_operator.desired.job import build_job
@@ -43,6 +43,7 @@ def plan(observed: Observed, now: datetime, settings: Settings = DEFAULTS) -> Pl
 
 
 def _before_the_end(observed: Observed, now: datetime, settings: Settings) -> Plan:
+    observed = template.adopt(observed)
     decision = _unsettled(observed, now, settings)
     if decision.look or observed.operation.status.cancellation:
         return decision
@@ -83,7 +84,8 @@ def _ended(observed: Observed, job: JobView, now: datetime) -> Plan:
             return Plan(wake=now + POD_RECHECK)
         outcome = succeeded(job, (), reported)
         assert outcome
-    return settle(observed, outcome, now)
+    found = template.judged(job, outcome, observed.result_verdict)
+    return Plan(look=found, asked=outcome.result) if isinstance(found, Look) else settle(observed, found, now)
 
 
 def _without_job(observed: Observed, now: datetime, settings: Settings) -> Plan:
@@ -101,20 +103,30 @@ def _without_job(observed: Observed, now: datetime, settings: Settings) -> Plan:
         return settle(observed, cancel.with_abandoned(unknown, observed.pods), now)
     if problem := not_supported(operation):
         return _refused(operation, problem, now)
+    return _to_be_started(observed, now, settings)
+
+
+def _to_be_started(observed: Observed, now: datetime, settings: Settings) -> Plan:
+    operation = observed.operation
     if held := pause.before_the_start(operation, now):
-        return held
-    refusal = notes.refusal
+        return replace(held, in_line=False)
+    if lacking := template.lacking(observed, now):
+        return lacking
+    refusal = observed.notes.refusal
     if refusal and refusal.retry_at is None:
-        return settle(observed, rejected(refusal.reason, refusal.message, FailureType.REQUEST), now)
+        return settle(observed, _never(observed, refusal.reason, refusal.message), now)
     if refusal and refusal.retry_at and now < refusal.retry_at:
         why = waiting.Waiting(refusal.reason, refusal.message)
         return Plan(_say_waiting(operation, None, why, now), wake=refusal.retry_at)
     try:
-        manifest = build_job(operation, settings)
+        manifest = build_job(operation, settings, observed.template)
     except InvalidJob as error:
-        return settle(observed, rejected(Reason.INVALID_JOB, str(error), FailureType.REQUEST), now)
+        return settle(observed, _never(observed, Reason.INVALID_JOB, str(error)), now)
     except InvalidInput as error:
-        return settle(observed, rejected(Reason.INPUT_TOO_LARGE, str(error), FailureType.REQUEST), now)
+        reason = Reason.INPUT_TOO_LARGE if error.too_large else Reason.INVALID_INPUT
+        return settle(observed, rejected(reason, str(error), FailureType.REQUEST), now)
+    if not_yet := template.unfit(observed, now) or template.in_line(observed, now):
+        return not_yet
     first: tuple[Step, ...] = () if operation.has_finalizer else (AddFinalizer(),)
     return Plan((*first, CreateJob(manifest)))
 
@@ -160,7 +172,7 @@ def _running(operation: OperationView, job: JobView, now: datetime) -> Plan:
 def _refused(operation: OperationView, problem: str, now: datetime) -> Plan:
     status = record.refused(operation, problem, stamp(now))
     same = _says(operation, "Accepted", Reason.NOT_SUPPORTED, problem) and _followed(operation)
-    return Plan(() if same else (WriteStatus(status),))
+    return Plan(() if same else (WriteStatus(status),), in_line=False)
 
 
 def _say_waiting(
@@ -197,6 +209,13 @@ def _says(operation: OperationView, kind: str, reason: str, message: str | None 
         c.type == kind and c.reason == reason and (message is None or c.message == message)
         for c in operation.status.conditions
     )
+
+
+def _never(observed: Observed, reason: Reason, message: str) -> Outcome:
+    """The outcome of work that can never start, laid at the door of whoever wrote its Job."""
+    if observed.template and reason is Reason.INVALID_JOB:
+        return template.unusable(observed.template, message)
+    return rejected(reason, message, FailureType.REQUEST)
 
 
 def _name_taken(job: JobView) -> Outcome:

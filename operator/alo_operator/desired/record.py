@@ -45,6 +45,20 @@ def refused(operation: OperationView, message: str, now: datetime) -> OperationS
     return with_conditions(_seen(operation), operation, changes, now)
 
 
+def without_template(operation: OperationView, message: str, now: datetime) -> OperationStatus:
+    """Not accepted as long as its template is missing; nothing stalls, as the template's arrival starts it."""
+    reason = Reason.TEMPLATE_NOT_FOUND
+    changes: list[Change] = [
+        (type_.ACCEPTED, FALSE, reason, message),
+        (type_.COMPLETED, FALSE, reason, "nothing is run"),
+        (type_.SUCCEEDED, UNKNOWN, reason, message),
+        (type_.READY, FALSE, reason, "see Accepted"),
+        (type_.RECONCILING, TRUE, reason, "waiting for the template"),
+        (type_.STALLED, None, reason, ""),
+    ]
+    return with_conditions(_seen(operation), operation, changes, now)
+
+
 def waiting(operation: OperationView, job: JobView | None, why: Waiting, now: datetime) -> OperationStatus:
     """Accepted and not started, for a reason."""
     changes: list[Change] = [
@@ -191,6 +205,9 @@ def settled(
     status = base.model_copy(
         update={
             "phase": outcome.phase,
+            # By which template it was refused, where it never got a Job.
+            "template": operation.status.template,
+            "effective": base.effective or operation.status.effective,
             "promise": PROMISE_OF[outcome.phase],
             "start_time": start,
             "completion_time": now,
@@ -255,6 +272,9 @@ def _seen(operation: OperationView, job: JobView | None = None) -> OperationStat
         update["spec_digest"] = spec_digest(operation.raw_spec)
     if not operation.status.effective and job and any(limit for _, limit in operation.timeouts):
         update["effective"] = Effective(timeouts=operation.timeouts)
+    if job is None and operation.status.job is None:
+        # Until there is a Job, another state of the template may be the one that it is made from.
+        update |= {"template": None, "effective": None}
     if job and not operation.status.job:
         update["job"] = JobRef(name=job.name, uid=job.uid)
     return operation.status.model_copy(update=update)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from alo_operator.api import limits
 from alo_operator.api.reports import ReportReason
 from alo_operator.api.status import Reported, Result, ResultRef
+from alo_operator.desired.fields import Json, section
 from alo_operator.errors import ReportRefused
 
 JSON: Final = "application/json"
@@ -119,6 +120,24 @@ def read_result(message: str) -> Result:
     if found.storable:
         return Result(value=found.value, content_type=JSON, bytes=len(raw), sha256=digest)
     return Result(value=message, content_type=TEXT, bytes=len(raw), sha256=digest)
+
+
+def stored_value(config_map: Json, result: Result) -> Any:
+    """The value of a result that a ConfigMap holds: read as JSON where its content type says that it is.
+
+    Raises:
+        ValueError: it is not there, is no text, or cannot be read.
+    """
+    kept = section(config_map, "data").get(result.ref.key if result.ref else RESULT_KEY)
+    media = (result.content_type or "").partition(";")[0].strip().lower()
+    if not isinstance(kept, str):
+        raise ValueError(f"it is no text but {media or 'bytes'}")
+    if media != JSON and not media.endswith("+json"):
+        return kept
+    try:
+        return json.loads(kept, parse_constant=_refuse_constant, parse_int=_integer)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from alo_operator.api.status import OperationStatus
+from alo_operator.api.status import OperationStatus, Result
 
 
 class Look(Enum):
@@ -17,6 +17,10 @@ class Look(Enum):
     JOB = auto()  # GET the Job by its name
     PODS = auto()  # LIST the pods of the operation
     REASON = auto()  # LIST the pods, and the Job's Events where there is no pod
+    TEMPLATE = auto()  # GET the template by its name
+    INPUT = auto()  # hold the input against the template's schemas; no read
+    TURN = auto()  # ask whether the template has room for one more; no read
+    RESULT = auto()  # hold `Plan.asked` against the resultSchema that the Job carries; a read where it is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,14 @@ Step = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Either something to look at first, or steps in order; `wake` is when time alone could change the plan."""
+    """Either something to look at first, or steps in order; `wake` is when time alone could change the plan.
+
+    `asked` is what Look.RESULT is about. `in_line` is False where an operation that has no work leaves its turn, of
+    those that its template lets run, to the next.
+    """
 
     steps: tuple[Step, ...] = ()
     look: Look | None = None
     wake: datetime | None = None
+    asked: Result | None = None
+    in_line: bool = True

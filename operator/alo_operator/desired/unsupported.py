@@ -9,7 +9,6 @@ from alo_operator.api.spec import OperationSpec
 from alo_operator.desired.observed import OperationView
 
 NOT_SUPPORTED: Final[dict[str, Callable[[OperationSpec], bool]]] = {
-    "spec.templateRef": lambda spec: spec.template_ref is not None,
     "spec.callbacks": lambda spec: bool(spec.callbacks),
 }
 

@@ -33,7 +33,16 @@ from alo_operator.effects.cluster import JSON_PATCH, MERGE_PATCH, Cluster
 from alo_operator.effects.last_words import Listener
 from alo_operator.effects.records import Records
 from alo_operator.effects.writer import Writer
-from alo_operator.errors import AlreadyExists, ApiError, ApiUnreachable, BadRequest, Conflict, Forbidden, NotFound
+from alo_operator.errors import (
+    AlreadyExists,
+    ApiError,
+    ApiUnreachable,
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotFound,
+    ServerBusy,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -128,6 +137,10 @@ class Applier:
             reason = Reason.QUOTA_EXCEEDED if error.over_quota else Reason.FORBIDDEN
             self._refused(operation, reason, error.message, again=True)
             return
+        except (ApiUnreachable, ServerBusy):
+            # It may have been made all the same: whoever goes on has to look.
+            self._records.note(operation.uid, replace(self._records.notes(operation.uid), finalizer_added=False))
+            raise
         self._records.job_seen(body)
 
     def _refused(self, operation: OperationView, reason: Reason, message: str, *, again: bool) -> None:

@@ -8,15 +8,21 @@ from dataclasses import replace
 from typing import Any, Final
 
 from alo_operator.api.names import LABEL_OPERATION_UID
-from alo_operator.desired.fields import text
+from alo_operator.api.status import Result
+from alo_operator.desired.adoption import result_schema
+from alo_operator.desired.fields import MAX_DEPTH, section, text, too_deep
 from alo_operator.desired.job import job_name
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Observed, OperationView
 from alo_operator.desired.pod_view import PodView
+from alo_operator.desired.results import stored_value
 from alo_operator.desired.steps import Look
+from alo_operator.desired.template_view import TemplateView
+from alo_operator.desired.verdict import MATCH, Finding, Verdict
 from alo_operator.effects import clock, paths
 from alo_operator.effects.cluster import Cluster
 from alo_operator.effects.records import Records
+from alo_operator.effects.schemas import Schemas
 from alo_operator.errors import NotFound
 
 # Looks at what has not started, over all operations: a burst that only queues must not slow the API server down more.
@@ -26,10 +32,14 @@ _POD_LIMIT: Final = 2000  # of one operation; enough to find what failed last, a
 
 
 class Gatherer:
-    """Completes an Observed with what a plan has to look at first. Raises ApiError and ApiUnreachable."""
+    """Completes an Observed with what a plan has to look at first.
 
-    def __init__(self, cluster: Cluster, records: Records) -> None:
+    Raises ApiError, ApiUnreachable and SchemasUnavailable.
+    """
+
+    def __init__(self, cluster: Cluster, records: Records, schemas: Schemas | None = None) -> None:
         self._cluster, self._records = cluster, records
+        self._schemas = schemas or Schemas()
         self._looks, self._filled = _LOOKS_AT_ONCE, clock.monotonic()
 
     def postponed(self, look: Look) -> float:
@@ -44,11 +54,21 @@ class Gatherer:
         self._looks -= 1
         return 0.0
 
-    async def look(self, observed: Observed, look: Look) -> Observed:
-        """`observed` with what `look` asks for filled in."""
+    async def look(self, observed: Observed, look: Look, asked: Result | None = None) -> Observed:
+        """`observed` with what `look` asks for filled in; `asked`: the result that Look.RESULT is about."""
         operation = observed.operation
         if look is Look.JOB:
             return await self._job(observed)
+        if look is Look.TEMPLATE:
+            return await self._template(observed)
+        if look is Look.TURN:
+            return replace(observed, turn=self._records.take_turn(operation.uid))
+        if look is Look.INPUT:
+            assert observed.template
+            return replace(observed, input_verdict=await self._judge_input(operation, observed.template))
+        if look is Look.RESULT:
+            assert asked
+            return replace(observed, result_verdict=await self._judge_result(observed, asked))
         pods = await self._pods(operation)
         if look is Look.PODS:
             return replace(observed, pods=pods)
@@ -78,6 +98,58 @@ class Gatherer:
             return replace(observed, job_gone=True, job_doubtful=False)
         self._records.job_seen(body)
         return replace(observed, job=JobView.from_body(body), job_doubtful=False)
+
+    async def _template(self, observed: Observed) -> Observed:
+        operation = observed.operation
+        assert operation.spec
+        assert operation.spec.template_ref
+        try:
+            body = await self._cluster.get(paths.template(operation.namespace, operation.spec.template_ref.name))
+        except NotFound:
+            return replace(observed, template_gone=True)
+        self._records.template_seen(body)
+        return replace(observed, template=TemplateView.from_body(body))
+
+    async def _judge_input(self, operation: OperationView, template: TemplateView) -> Verdict:
+        of_input, of_result = template.schemas
+        if of_result is not None:
+            # Before anything runs: what could not be judged at the end need not begin.
+            found = await self._schemas.check(f"{template.digest}/result", of_result)
+            if found.finding is not Finding.MATCH:
+                return replace(found, message=f"spec.resultSchema: {found.message}")
+        if of_input is None:
+            return MATCH
+        given = section(operation.raw_spec, "input")
+        found = await self._schemas.judge(f"{template.digest}/input", of_input, given)
+        return (
+            replace(found, message=f"spec.inputSchema: {found.message}") if found.finding is Finding.UNUSABLE else found
+        )
+
+    async def _judge_result(self, observed: Observed, asked: Result) -> Verdict:
+        job, template = observed.job, observed.template
+        assert job
+        assert job.adopted
+        digest = job.adopted.template.digest
+        if template and template.digest == digest:
+            schema = template.schemas[1]
+        else:  # edited or deleted since, so that only the Job still has it
+            try:
+                schema = result_schema(await self._cluster.get(paths.job(job.namespace, job.name)))
+            except NotFound:
+                schema = None
+        if schema is None:
+            return Verdict(Finding.UNUSABLE, "the template was changed and the Job that kept it is gone")
+        value = asked.value
+        if asked.ref:
+            try:
+                value = stored_value(await self._cluster.get(paths.config_map(job.namespace, asked.ref.name)), asked)
+            except NotFound:
+                return Verdict(Finding.MISMATCH, f"the ConfigMap {asked.ref.name} that held it is gone")
+            except ValueError as error:
+                return Verdict(Finding.MISMATCH, str(error))
+        if too_deep(value):
+            return Verdict(Finding.MISMATCH, f"it is nested more than {MAX_DEPTH} levels deep")
+        return await self._schemas.judge(f"{digest}/result", schema, value)
 
     async def _pods(self, operation: OperationView) -> tuple[PodView, ...]:
         found: list[PodView] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from alo_operator.api.names import GROUP, OPERATION_PLURAL, VERSION
+from alo_operator.api.names import GROUP, OPERATION_PLURAL, TEMPLATE_PLURAL, VERSION
 
 OPERATIONS: Final = f"apis/{GROUP}/{VERSION}/{OPERATION_PLURAL}"
 TOKEN_REVIEWS: Final = "apis/authentication.k8s.io/v1/tokenreviews"  # noqa: S105 - a path
@@ -18,6 +18,17 @@ def operations(namespace: str | None) -> str:
 def operation(namespace: str, name: str) -> str:
     """One operation."""
     return f"{operations(namespace)}/{name}"
+
+
+def templates(namespace: str | None) -> str:
+    """The list of templates, of one namespace or (None) of all."""
+    where = f"namespaces/{namespace}/" if namespace else ""
+    return f"apis/{GROUP}/{VERSION}/{where}{TEMPLATE_PLURAL}"
+
+
+def template(namespace: str, name: str) -> str:
+    """One template."""
+    return f"{templates(namespace)}/{name}"
 
 
 def jobs(namespace: str | None) -> str:

@@ -46,8 +46,8 @@ async def reach(cluster: Cluster) -> None:
             raise ConfigurationError(f"the API server refuses to talk: {error}", "Check the kubeconfig") from error
 
 
-async def find_kinds(cluster: Cluster) -> None:
-    """Make sure that the CRD of operations is installed."""
+async def find_kinds(cluster: Cluster, *others: str) -> None:
+    """Make sure that the CRD of operations is installed, and those of `others`, named by their plurals."""
     try:
         found = await cluster.get(f"apis/{GROUP}/{VERSION}")
     except NotFound:
@@ -55,10 +55,11 @@ async def find_kinds(cluster: Cluster) -> None:
     except ApiError as error:
         raise ConfigurationError(f"the API group {GROUP} cannot be looked up: {error}", "Check RBAC") from error
     names = {resource.get("name") for resource in found.get("resources") or ()}
-    missing = {OPERATION_PLURAL, f"{OPERATION_PLURAL}/status"} - names
+    missing = [wanted for wanted in (OPERATION_PLURAL, f"{OPERATION_PLURAL}/status", *others) if wanted not in names]
     if missing:
+        plural = missing[0].partition("/")[0]
         raise ConfigurationError(
-            f"the CustomResourceDefinition {OPERATION_PLURAL}.{GROUP} ({VERSION}) is not installed",
+            f"the CustomResourceDefinition {plural}.{GROUP} ({VERSION}) is not installed",
             "Install it with: kubectl apply --server-side -f crds/",
         )
 

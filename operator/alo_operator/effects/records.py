@@ -29,6 +29,12 @@ class Records(Protocol):
     def job_gone(self, uid: str) -> None:
         """The API server has no Job for this operation (any more)."""
 
+    def template_seen(self, body: Mapping[str, Any]) -> bool:
+        """Take in a template; whether that told anything new."""
+
+    def take_turn(self, uid: str) -> bool:
+        """Whether the operation may have work now, as far as its template's limit goes; True: it holds its place."""
+
     def notes(self, uid: str) -> Notes:
         """What this process remembers of the operation."""
 

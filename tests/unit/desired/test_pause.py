@@ -45,7 +45,7 @@ def test_an_operation_paused_before_its_start_gets_neither_finalizer_nor_job():
     found = states(status)
     assert (found["Suspended"], found["Started"]) == ("True/Paused", "False/Paused")
     assert (found["Completed"], found["Ready"]) == ("False/Paused", "Unknown/Paused")
-    assert plan(make_observed(paused_before_start()), at(2)) == Plan()
+    assert plan(make_observed(paused_before_start()), at(2)) == Plan(in_line=False)
 
 
 def test_an_operation_resumed_before_its_start_starts():

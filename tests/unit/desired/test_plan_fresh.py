@@ -21,7 +21,6 @@ from tests.support.builders import CALLBACKS, NOON, at, make_job, make_observed,
 from tests.support.plans import condition, kinds, only, states, written
 
 UNSUPPORTED = {
-    "spec.templateRef": {"templateRef": {"name": "resize"}, "job": None},
     "spec.callbacks": {"callbacks": CALLBACKS},
 }
 
@@ -85,7 +84,7 @@ def test_a_refusal_by_us_is_written_once():
     operation = make_operation().spec(**UNSUPPORTED["spec.callbacks"])
     operation.having(written(plan(make_observed(operation), at(0))))
 
-    assert plan(make_observed(operation), at(60)) == Plan()
+    assert plan(make_observed(operation), at(60)) == Plan(in_line=False)
 
 
 def test_a_refused_operation_that_is_corrected_starts():
