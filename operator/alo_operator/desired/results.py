@@ -131,7 +131,7 @@ def stored_value(config_map: Json, result: Result) -> Any:
     kept = section(config_map, "data").get(result.ref.key if result.ref else RESULT_KEY)
     media = (result.content_type or "").partition(";")[0].strip().lower()
     if not isinstance(kept, str):
-        raise ValueError(f"it is no text but {media or 'bytes'}")
+        raise ValueError(f"it is no text but {media or 'bytes'}")  # noqa: TRY004 - what it is, not how it was called
     if media != JSON and not media.endswith("+json"):
         return kept
     try:
