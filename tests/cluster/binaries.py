@@ -1,7 +1,7 @@
 """The cluster's commands, built from pinned Go modules and cached.
 
 There are three Go modules beside this file (Kubernetes, etcd, kwok), because their requirements contradict each other.
-A module's commands lie in ${XDG_CACHE_HOME:-~/.cache}/alo-operator/bin/<hash of go.mod, go.sum and flags>/.
+A module's commands lie in ${XDG_CACHE_HOME:-~/.cache}/alo-operator/bin/<hash of go.mod, go.sum, flags and own code>/.
 """
 
 import hashlib
@@ -93,8 +93,8 @@ def build_flags(module: GoModule) -> list[str]:
 
 def fingerprint(module: GoModule) -> str:
     digest = hashlib.sha256()
-    for name in ("go.mod", "go.sum"):
-        digest.update((module.folder / name).read_bytes())
+    for path in (module.folder / "go.mod", module.folder / "go.sum", *sorted(module.folder.glob("*.go"))):
+        digest.update(path.read_bytes())
     digest.update("\0".join([*build_flags(module), *module.packages]).encode())
     return digest.hexdigest()[:16]
 

@@ -36,14 +36,22 @@ def under_way(operation: OperationView, reason: str, message: str, *, started: b
 
 
 def at_the_end(
-    operation: OperationView, reason: str, message: str | None = None, *, good: bool, started: bool
+    operation: OperationView,
+    reason: str,
+    message: str | None = None,
+    *,
+    good: bool,
+    started: bool,
+    taken_on: bool = True,
 ) -> list[Change]:
     """The kstatus mirror of the end; with readyWhen met before, no outcome takes Ready back.
 
-    `message` None: what Stalled said stands.
+    `message` None: what Stalled said stands. `taken_on` False: it could not be accepted as written, and whoever waits
+    for no more than that learns of it at once; unless the gate was open before.
     """
     gate = _gate(operation)
-    if gate is ReadyWhen.ACCEPTED or (gate is ReadyWhen.STARTED and started):
+    accepted = taken_on or any(c.type == type_.READY and c.status is TRUE for c in operation.status.conditions)
+    if (gate is ReadyWhen.ACCEPTED and accepted) or (gate is ReadyWhen.STARTED and started):
         ready: Change = (type_.READY, TRUE, gate, f"readyWhen is {gate}; see Succeeded for the outcome")
         return [ready, (type_.RECONCILING, None, reason, ""), (type_.STALLED, None, reason, "")]
     said = next((c.message for c in operation.status.conditions if c.type == type_.SUCCEEDED), "")

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from alo_operator.api import limits
-from alo_operator.api.conditions import CancelSource, ConditionType, Reason
+from alo_operator.api.conditions import CancelSource, ConditionType, FailureType, Reason
 from alo_operator.api.model import to_wire
 from alo_operator.api.phases import PROMISE_OF, Phase
 from alo_operator.api.status import (
@@ -14,6 +14,7 @@ from alo_operator.api.status import (
     Condition,
     ConditionStatus,
     Effective,
+    Failure,
     JobRef,
     OperationStatus,
     Progress,
@@ -99,7 +100,11 @@ def followed(operation: OperationView, now: datetime) -> OperationStatus:
     status = operation.status.model_copy(update={"observed_generation": operation.generation})
     good = status.phase is Phase.SUCCEEDED
     changes = at_the_end(
-        operation, outcome.reason if outcome else status.phase, good=good, started=status.start_time is not None
+        operation,
+        outcome.reason if outcome else status.phase,
+        good=good,
+        started=status.start_time is not None,
+        taken_on=_taken_on(status.failure, status.job),
     )
     if not status.cancellation and (late := _asked_in_vain(operation, now)):
         status = status.model_copy(update={"cancellation": late.model_copy(update={"settle_time": now})})
@@ -185,11 +190,12 @@ def settled(
     message = limits.clip(outcome.message, limits.REASON)
     base = _seen(operation, job)
     start = base.start_time or outcome.started
+    taken_on = _taken_on(outcome.failure, base.job)
     changes: list[Change] = [
-        *_accepted(operation),
+        *(_accepted(operation) if taken_on else [(type_.ACCEPTED, FALSE, outcome.reason, message)]),
         (type_.COMPLETED, TRUE, outcome.reason, f"the operation has ended as {outcome.phase}"),
         (type_.SUCCEEDED, TRUE if good else FALSE, outcome.reason, message),
-        *at_the_end(operation, outcome.reason, message, good=good, started=start is not None),
+        *at_the_end(operation, outcome.reason, message, good=good, started=start is not None, taken_on=taken_on),
     ]
     if _has(operation.status, type_.SUSPENDED):
         changes.append((type_.SUSPENDED, None, outcome.reason, ""))
@@ -259,6 +265,11 @@ def _accepted(operation: OperationView) -> list[Change]:
     if problem := not_supported(operation):
         return [(type_.ACCEPTED, FALSE, Reason.NOT_SUPPORTED, problem)]
     return [(type_.ACCEPTED, TRUE, Reason.ACCEPTED, "the operation is accepted")]
+
+
+def _taken_on(failure: Failure | None, job: JobRef | None) -> bool:
+    """Whether the work could be taken on as written; a request that was at fault before any Job was made could not."""
+    return failure is None or failure.type != FailureType.REQUEST or job is not None
 
 
 def _wire(status: OperationStatus) -> dict[str, Any]:

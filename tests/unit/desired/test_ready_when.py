@@ -5,7 +5,7 @@ import pytest
 from alo_operator.api.conditions import CancelSource, FailureType, Reason
 from alo_operator.api.phases import Phase
 from alo_operator.desired import record
-from alo_operator.desired.observed import Notes
+from alo_operator.desired.observed import Notes, Refusal
 from alo_operator.desired.outcome import Outcome, rejected
 from alo_operator.desired.plan import plan
 from alo_operator.desired.steps import Plan, WriteStatus
@@ -117,3 +117,30 @@ def test_what_is_refused_opens_no_gate():
     operation = make_operation().spec(readyWhen="Accepted", callbacks=CALLBACKS)
 
     assert mirror(written(plan(make_observed(operation), at(1)))) == ("False", None, "True")
+
+
+@pytest.mark.promise("READY-2")
+def test_a_request_at_fault_was_never_accepted():
+    """A manifest that cannot become a Job turns every gate red, also the one that waits for no more than acceptance."""
+    for gate in ("Accepted", "Started", "Succeeded"):
+        operation = make_operation().spec(readyWhen=gate)
+        refusal = Refusal(Reason.INVALID_JOB, 'unknown field "spec.paralelism"')
+
+        status = written(plan(make_observed(operation, notes=Notes(refusal=refusal)), at(1)))
+
+        assert states(status)["Accepted"] == "False/InvalidJob"
+        assert mirror(status) == ("False", None, "True"), gate
+        operation.having(status).spec(readyWhen="Accepted").generation(2)
+        assert mirror(written(plan(make_observed(operation), at(60)))) == ("False", None, "True"), gate
+
+
+def test_a_gate_that_was_open_stays_open():
+    """It was accepted and waited, and the API server refuses it only now: whoever moved on is not called back."""
+    operation = make_operation().spec(readyWhen="Accepted")
+    operation.having(record.waiting(operation.view(), None, Waiting(Reason.FORBIDDEN, "no rights"), at(0.5)))
+    refusal = Refusal(Reason.INVALID_JOB, 'unknown field "spec.paralelism"')
+
+    status = written(plan(make_observed(operation, notes=Notes(refusal=refusal)), at(1)))
+
+    assert mirror(status) == ("True", None, None)
+    assert status.phase is Phase.FAILED
