@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alo_operator.api.conditions import CancelSource, ConditionType, FailureType, Reason
-from alo_operator.api.limits import REASON, clip
+from alo_operator.api.limits import CAUSES, REASON, clip
 from alo_operator.api.status import Cancellation, Cause
 from alo_operator.desired import record
 from alo_operator.desired.deadlines import next_deadline, too_late
@@ -22,7 +22,7 @@ from alo_operator.desired.outcome import Outcome, rejected, with_last_words, wit
 from alo_operator.desired.pod_view import PodView
 from alo_operator.desired.settling import settle, stamp
 from alo_operator.desired.steps import DeleteJob, Look, Plan, Step, WatchPods, WriteStatus
-from alo_operator.desired.waiting import Waiting
+from alo_operator.desired.waiting import Waiting, why_waiting
 
 # How long past its grace period a pod may still be there before its node is taken for dead.
 ABANDON_AFTER: Final = timedelta(seconds=60)
@@ -70,23 +70,17 @@ def ladder(observed: Observed, request: Request, now: datetime) -> Plan:
     operation, job = observed.operation, observed.job
     if not observed.job_gone and job is None and (operation.has_finalizer or operation.status.job):
         return Plan(look=Look.JOB)
-    recorded = operation.status.cancellation is not None
     note: tuple[Step, ...] = ()
-    if not recorded:
+    if operation.status.cancellation is None:
+        if _untold(observed, request):
+            if observed.pods is None:
+                return Plan(look=Look.PODS)
+            why = why_waiting(observed.pods, None)
+            request = replace(request, waiting=why if why.telling else None)
         status = record.cancelling(operation, job, request.source, request.reason, stamp(now), request.waiting)
         note = (WriteStatus(status),)
-    if job is not None and not observed.job_gone:
-        # The Job shows a pod as ready a moment late, so one that may only be starting is listened to as well, and so is
-        # one that is being stopped by a pause.
-        anybody = job.started or job.active > 0 or job.terminating > 0
-        listen: tuple[Step, ...] = (WatchPods(),) if anybody and not observed.notes.listening else ()
-        if not job.deleting:
-            return Plan((*note, *listen, DeleteJob(job.name, job.uid, job.resource_version)))
-        if note or listen:
-            return Plan((*note, *listen))
-        patience = job.deleting + timedelta(seconds=job.grace_seconds) + ABANDON_AFTER
-        if now < patience:
-            return Plan(wake=patience)
+    if job is not None and not observed.job_gone and (told := _told(observed, job, note, now)):
+        return told
     asked = Cancellation(request_time=stamp(now), source=request.source, reason=clip(request.reason, REASON))
     if observed.job is None and operation.status.job is None and not observed.unrecorded_work:
         return settle(observed, _outcome(observed, request, ()), now, asked)
@@ -98,6 +92,27 @@ def ladder(observed: Observed, request: Request, now: datetime) -> Plan:
     if unheard and now < (observed.notes.job_gone_seen or now) + HEARING:
         return Plan(note, wake=now + PODS_RECHECK)  # the listener hears of the end a moment later than we do
     return settle(observed, _outcome(observed, request, observed.pods), now, asked)
+
+
+def _told(observed: Observed, job: JobView, note: tuple[Step, ...], now: datetime) -> Plan | None:
+    """What it takes to tell the work, and the time it has then; None once that is over."""
+    # The Job shows a pod as ready a moment late, so one that may only be starting is listened to as well, and so is one
+    # that is being stopped by a pause.
+    anybody = job.started or job.active > 0 or job.terminating > 0
+    listen: tuple[Step, ...] = (WatchPods(),) if anybody and not observed.notes.listening else ()
+    if not job.deleting:
+        return Plan((*note, *listen, DeleteJob(job.name, job.uid, job.resource_version)))
+    if note or listen:
+        return Plan((*note, *listen))
+    patience = job.deleting + timedelta(seconds=job.grace_seconds) + ABANDON_AFTER
+    return Plan(wake=patience) if now < patience else None
+
+
+def _untold(observed: Observed, request: Request) -> bool:
+    """Whether a timeout passed before anybody has looked why the work does not start."""
+    operation, job = observed.operation, observed.job
+    waited = job is not None and not observed.job_gone and not job.started and operation.status.start_time is None
+    return waited and request.source is CancelSource.TIMEOUT and _last_waiting(operation) is None
 
 
 def still_there(observed: Observed, now: datetime) -> bool:
@@ -145,8 +160,8 @@ def with_abandoned(outcome: Outcome, pods: tuple[PodView, ...]) -> Outcome:
     if not abandoned or not outcome.failure:
         return outcome
     said = "the pod did not go within its grace period and a minute; its node may be gone, and the work still running"
-    causes = tuple(Cause(kind="Pod", name=pod.name, reason=Reason.POD_ABANDONED, message=said) for pod in abandoned[:8])
-    failure = outcome.failure.model_copy(update={"causes": causes})
+    lost = tuple(Cause(kind="Pod", name=pod.name, reason=Reason.POD_ABANDONED, message=said) for pod in abandoned)
+    failure = outcome.failure.model_copy(update={"causes": (*outcome.failure.causes, *lost)[:CAUSES]})
     return replace(outcome, message=f"{outcome.message}; {said}", failure=failure)
 
 
@@ -155,13 +170,21 @@ def _ending(operation: OperationView, request: Request) -> Outcome:
     if request.source is CancelSource.TIMEOUT:
         reason = _reason(request.reason, Reason.SCHEDULE_TO_CLOSE_TIMEOUT)
         said = too_late(operation.timeouts, reason)
-        if blocked:
-            said = f"{said}; it was waiting: {blocked.reason}: {blocked.message}"
-        return rejected(reason, said, FailureType.TIMEOUT, retryable=True)
+        if not blocked:
+            return rejected(reason, said, FailureType.TIMEOUT, retryable=True)
+        said = f"{said}; it was waiting: {blocked.reason}: {blocked.message}"
+        outcome = rejected(reason, said, FailureType.TIMEOUT, retryable=True)
+        words = blocked.message or None
+        return _caused_by(outcome, Cause(kind="Condition", name="Started", reason=blocked.reason, message=words))
     if request.source is CancelSource.FAILURE:
         said = blocked.message if blocked else "the work can never start as it is written"
         return rejected(_reason(request.reason, Reason.INVALID_JOB), said, FailureType.REQUEST)
     return rejected(Reason.CANCELLED, f"cancelled: {request.reason}", FailureType.CANCELLED)
+
+
+def _caused_by(outcome: Outcome, cause: Cause) -> Outcome:
+    assert outcome.failure
+    return replace(outcome, failure=outcome.failure.model_copy(update={"causes": (cause,)}))
 
 
 def _last_waiting(operation: OperationView) -> Waiting | None:

@@ -223,10 +223,27 @@ def test_work_that_did_not_start_in_time_is_cancelled():
     """The deadline counts from the operation's creation; the Job is deleted, and the phase says so."""
     operation = make_operation().with_finalizer().to_start_within("30s")
 
-    decided = plan(make_observed(operation, make_job()), at(30))
+    decided = plan(make_observed(operation, make_job(), []), at(30))
 
     assert kinds(decided) == [WriteStatus, DeleteJob]
     assert written(decided).cancellation.source == "Timeout"
+
+
+def test_a_timeout_before_the_first_look_looks_why_the_work_does_not_start():
+    """A limit shorter than ten seconds leaves the caller with a cause, too, also after a restart."""
+    operation = make_operation().with_finalizer().to_start_within("5s")
+    stuck = [make_pod().condition("PodScheduled", "False", "Unschedulable", "no node fits")]
+    assert plan(make_observed(operation, make_job()), at(5)) == Plan(look=Look.PODS)
+
+    told = written(plan(make_observed(operation, make_job(), stuck), at(5)))
+    operation.having(told)
+    status = written(plan(make_observed(operation, make_job().deleting(at(5)), [], job_gone=True), at(6)))
+
+    assert states(told)["Started"] == "False/Unschedulable"
+    assert "it was waiting: Unschedulable: pod resize-x: no node fits" in status.failure.message
+    (cause,) = status.failure.causes
+    assert (cause.kind, cause.name, cause.reason) == ("Condition", "Started", "Unschedulable")
+    assert cause.message == "pod resize-x: no node fits"
 
 
 def test_work_that_did_not_start_in_time_ends_as_timed_out():
@@ -272,7 +289,7 @@ def test_work_that_has_started_has_met_the_start_deadline(operation, job):
 def test_whoever_asked_first_stays_on_record():
     """A deletion after a timeout does not change the answer to Cancelled."""
     operation = make_operation().with_finalizer().to_start_within("30s")
-    operation.having(written(plan(make_observed(operation, make_job()), at(30)))).deleting(at(31)).generation(2)
+    operation.having(written(plan(make_observed(operation, make_job(), []), at(30)))).deleting(at(31)).generation(2)
 
     status = written(plan(make_observed(operation, make_job().deleting(at(30)), [], job_gone=True), at(40)))
 
