@@ -1,5 +1,7 @@
 """Workers that use the library, in real containers with an image that knows nothing of us."""
 
+import json
+
 import pytest
 
 from tests.cluster.providers import Capability
@@ -55,28 +57,58 @@ def main(work):
 run(main)
 """
 )
+LARGE = (
+    HEAD
+    + """
+def main(work):
+    for done in range(100):
+        work.progress(done=done + 1, total=100, unit="rows")
+    return {"rows": ["naïve ☃" * 100] * work.input["rows"]}
+run(main)
+"""
+)
+LARGE_PARTIAL = (
+    HEAD
+    + """
+def main(work):
+    try:
+        print("up")
+        work.wait()
+    except Cancelled:
+        return ["half"] * 1000
+run(main)
+"""
+)
 TOO_LARGE = (
     HEAD
     + """
-run(lambda work: "x" * 5000)
+run(lambda work: "x" * 1_000_000)
 """
 )
 
 
 @pytest.fixture(scope="module")
-def stage(module_stage):
-    module_stage.api.create("configmaps", config_map(), module_stage.namespace)
-    module_stage.create(
+def stage(reporting_stage):
+    reporting_stage.api.create("configmaps", config_map(), reporting_stage.namespace)
+    reporting_stage.create(
         operation("whole", job=library_job(RESULT), input={"width": 400}),
         operation("partial", job=library_job(CHECKPOINTS)),
         operation("endless", job=library_job(ENDLESS)),
         operation("broken", job=library_job(BROKEN), input={"height": 1}),
+        operation("large", job=library_job(LARGE), input={"rows": 100}),
+        operation("large-partial", job=library_job(LARGE_PARTIAL)),
         operation("too-large", job=library_job(TOO_LARGE)),
     )
-    for name in ("partial", "endless"):
-        module_stage.started(name)
-        module_stage.edit(name, cancel={"reason": "enough"})
-    return module_stage
+    for name in ("partial", "endless", "large-partial"):
+        reporting_stage.started(name)
+        reporting_stage.edit(name, cancel={"reason": "enough"})
+    return reporting_stage
+
+
+def kept(stage, result):
+    """The result that lies in a ConfigMap, as JSON."""
+    held = stage.api.get("configmaps", stage.namespace, result["ref"]["name"])
+    return json.loads(held["data"][result["ref"]["key"]])
 
 
 @pytest.mark.promise("WORK-2", "WORK-5", "RESULT-1")
@@ -119,9 +151,31 @@ def test_an_exception_is_the_operations_failure(stage):
     assert failure["message"].endswith("KeyError: 'width' (<string>, line 4)")
 
 
+@pytest.mark.promise("WORK-5", "REPORT-1")
+def test_a_large_result_and_the_last_progress_arrive(stage):
+    """100 KB go to the gateway by themselves, and of a hundred reports in a moment the last is on record."""
+    status = stage.settled("large")
+
+    assert status["phase"] == "Succeeded", status
+    assert kept(stage, status["result"]) == {"rows": ["naïve ☃" * 100] * 100}
+    assert status["result"]["contentType"] == "application/json"
+    assert status["progress"]["summary"] == "100/100"
+
+
+@pytest.mark.promise("CANCEL-4")
+def test_a_large_partial_result_arrives_after_sigterm(stage):
+    """A pod that is being stopped may still hand in what it has."""
+    status = stage.settled("large-partial")
+
+    assert (status["phase"], status["attempts"]["last"]["exitCode"]) == ("Cancelled", 0), status
+    assert status["result"]["partial"] is True
+    assert kept(stage, status["result"]) == ["half"] * 1000
+
+
 def test_a_result_without_a_way_says_what_to_do(stage):
-    """Without a report endpoint 5 kB do not fit; callers read the size, the limit and the way out."""
+    """A million bytes fit nowhere; callers read the size, the limit and the way out."""
     status = stage.settled("too-large")
 
     assert status["phase"] == "Failed"
-    assert "the result has 5002 bytes and may have 4092" in status["failure"]["message"]
+    assert "1000002 bytes and may have 921600" in status["failure"]["message"]
+    assert "object store" in status["failure"]["message"]
