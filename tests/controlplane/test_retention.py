@@ -1,5 +1,6 @@
 """How long things are kept after the end, on a real control plane: what is deleted when, and by how many writes."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -20,6 +21,7 @@ SIGNS = {
     "helm": {"labels": {"app.kubernetes.io/managed-by": "Helm"}},
 }
 REASONS = {"argo": "OwnedByArgoCD", "flux": "OwnedByFlux", "helm": "OwnedByHelm"}
+COMPACT = 2048  # bytes of a status
 WHILE = 15  # seconds in which a test edits what has just ended
 
 
@@ -76,6 +78,7 @@ def by(replica):
     return lambda request: f"({replica.identity})" in request.agent
 
 
+@pytest.mark.promise("RETAIN-1", "RETAIN-2", "RETAIN-4", "STATUS-9")
 def test_what_has_had_its_time_goes_by_one_write_each(stage, operators, audit):
     """Jobs, records and both; earlier, later or no more by an edit after the end; the standby writes nothing."""
     leader = operators.start()
@@ -89,6 +92,9 @@ def test_what_has_had_its_time_goes_by_one_write_each(stage, operators, audit):
     create(stage, "put-off", retention={"job": f"{WHILE}s"})
     create(stage, "taken-out", retention={"job": "1h", "record": f"{WHILE}s"})
     create(stage, "plain")
+    stage.create(operation("while-it-runs", job=simulated_job(600), retention={"record": "1h"}))
+    stage.has_condition("while-it-runs", "Started", "True", "Started")
+    stage.edit("while-it-runs", retention={"record": "2s"}, cancel={})
     end = ended(stage, "put-off", "taken-out", "sooner", "plain")
     stage.edit("put-off", retention={"job": "1h"})
     stage.edit("taken-out", retention=None)
@@ -100,12 +106,13 @@ def test_what_has_had_its_time_goes_by_one_write_each(stage, operators, audit):
     for name in ("job", "job-at-once", "sooner"):
         wait_for(lambda name=name: bare(stage, name), describe=f"the Job of {name} and its pods are gone")
         assert stage.status(name)["result"]["value"] == "done"
-    for name in ("record", "both", "in-turn"):
+    for name in ("record", "both", "in-turn", "while-it-runs"):
         wait_for(lambda name=name: stage.gone(name) and bare(stage, name), describe=f"{name} and its Job are gone")
     wait_for(lambda: now() > end + timedelta(seconds=WHILE + 2), describe="what was put off would have been due")
 
     for name in ("put-off", "taken-out", "plain"):
         assert len(stage.jobs(name)) == 1
+    assert len(json.dumps(stage.status("plain"))) < COMPACT
     assert later(
         audit, stage, "job", "job-at-once", "record", "both", "in-turn", "sooner", "put-off", "taken-out", "plain"
     ) == {
@@ -126,6 +133,7 @@ def test_what_has_had_its_time_goes_by_one_write_each(stage, operators, audit):
     assert stage.settled("record")["result"]["value"] == "done"
 
 
+@pytest.mark.promise("RETAIN-3")
 def test_a_record_that_would_come_back_is_kept(stage, operators, audit):
     """One write says for whose sake; it goes with the sign, and the condition goes with the retention."""
     operators.start()
@@ -150,6 +158,7 @@ def test_a_record_that_would_come_back_is_kept(stage, operators, audit):
     }
 
 
+@pytest.mark.promise("RETAIN-4")
 def test_what_came_due_without_an_operator_goes_when_there_is_one(stage, operators, audit):
     """After a crash and a restart, and on a standby that takes over; what is not due yet is not even read."""
     leader = operators.start()

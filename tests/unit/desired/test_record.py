@@ -1,6 +1,7 @@
 """What is written into status: conditions, the kstatus mirror, and the patch that writes it."""
 
 import copy
+import json
 from dataclasses import replace
 
 import pytest
@@ -208,3 +209,19 @@ def applied(status, patch):
             assert operation["op"] == "add"
             found[key] = operation["value"]
     return found
+
+
+@pytest.mark.promise("STATUS-9")
+@pytest.mark.parametrize("outcome", [DONE, BROKEN])
+def test_a_finished_record_is_compact(outcome):
+    """Whatever it went through: no condition and no report is left that was of use only on the way."""
+    operation = make_operation().having(record.paused(FRESH, JOB, at(1)))
+    operation.having(record.resumed(operation.view(), JOB, at(2)))
+    operation.having(record.running(operation.view(), JOB, at(3), at(4)))
+    operation.status(reported={"attempt": "a", "value": "x" * 4000, "bytes": 4000})
+
+    status = record.settled(operation.view(), JOB, outcome, at(5))
+
+    assert {"Suspended", "Reconciling", "Retained"}.isdisjoint(states(status))
+    assert status.reported is None
+    assert len(json.dumps(to_wire(status))) < 2048
