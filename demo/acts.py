@@ -30,6 +30,8 @@ class Acts:
         self.fail()
         self.cancel()
         self.survive()
+        self.steer()
+        self.offer()
         self.look_back()
 
     def expect(self, claim: str, holds: bool, instead: str = "") -> None:
@@ -153,6 +155,59 @@ class Acts:
         )
         self.expect("still the one Job: nothing was run twice", self.jobs("goldbach") == before, str(before))
 
+    def steer(self) -> None:
+        self.screen.act(
+            "6. Work that reports its progress can be paused, resumed, and cancelled with its record kept",
+            "Digits of pi, far more than anybody needs. The worker tells the gateway how far it is. Pausing stops its "
+            "pod and keeps the promise; on resume it starts afresh. Cancelling through the spec keeps the operation, "
+            "with who asked and why, and with the partial result that the worker hands in when it is told to stop.",
+        )
+        self.apply("pi-digits")
+        self.watch.follow(self.screen, "pi-digits", lambda found: done(found) > 0)
+        self.change("pi-digits", '{"spec":{"suspend":true}}')
+        self.watch.follow(self.screen, "pi-digits", lambda found: phase(found) == "Paused")
+        pods = self.kubectl.quiet("get", "pods", "-l", "alo-operator.io/operation=pi-digits", "-o", "name").out
+        self.expect("while it is paused, no pod of it is there", not pods.strip(), pods)
+        self.change("pi-digits", '{"spec":{"suspend":false}}')
+        self.watch.follow(self.screen, "pi-digits", lambda found: phase(found) == "Running")
+        self.change("pi-digits", '{"spec":{"cancel":{"reason":"enough digits"}}}')
+        status = status_of(self.watch.follow(self.screen, "pi-digits", settled))
+        self.kubectl.shown("get", "aop", "pi-digits", "-o", "jsonpath={.status.cancellation}")
+        self.kubectl.shown("get", "aop", "pi-digits", "-o", "jsonpath={.status.result}")
+        result = status.get("result") or {}
+        self.expect(
+            "Cancelled, for the reason that was given",
+            (status.get("phase"), (status.get("cancellation") or {}).get("reason")) == ("Cancelled", "enough digits"),
+            json.dumps(status),
+        )
+        self.expect(
+            "the digits found until then are kept, marked as partial",
+            bool(result.get("partial")) and str((result.get("value") or {}).get("pi")).startswith("3.1"),
+            json.dumps(result),
+        )
+
+    def offer(self) -> None:
+        self.screen.act(
+            "7. A platform team offers operations, callers only name them",
+            "The summary of act 1 as an OperationTemplate: it has the Job, limits, and schemas for input and result. "
+            "The caller's manifest is five lines; an input that makes no sense is refused before anything runs.",
+        )
+        self.apply("summarise-orders")
+        self.screen.output((ROOT / OPERATIONS / "october-again.yaml").read_text())
+        self.apply("october-again")
+        found = status_of(self.watch.follow(self.screen, "october-again", settled))
+        value = (found.get("result") or {}).get("value") or {}
+        self.expect("the same answer as in act 1, by the name of the template", "revenue" in value, json.dumps(found))
+        self.apply("october-misspelt")
+        refused = status_of(self.watch.follow(self.screen, "october-misspelt", settled)).get("failure") or {}
+        self.screen.wrapped("failure", f"{refused.get('type')}, {refused.get('reason')}: {refused.get('message')}")
+        jobs = self.jobs("october-misspelt")
+        self.expect(
+            "a bad input is refused, the place is named, and nothing ran",
+            refused.get("reason") == "InvalidInput" and "/file" in str(refused.get("message")) and not jobs,
+            json.dumps(refused),
+        )
+
     def look_back(self) -> None:
         self.screen.act("What is left: the answers", "They stay until somebody deletes them, and never change.")
         self.kubectl.shown("get", "aop")
@@ -165,6 +220,9 @@ class Acts:
 
     def apply(self, name: str) -> str:
         return self.kubectl.shown("apply", "-f", f"{OPERATIONS}/{name}.yaml").text
+
+    def change(self, name: str, patch: str) -> None:
+        self.kubectl.shown("patch", "aop", name, "--type=merge", "-p", patch)
 
     def jobs(self, name: str) -> list[str]:
         return self.kubectl.quiet("get", "jobs", "-l", f"alo-operator.io/operation={name}", "-o", "name").out.split()
@@ -196,3 +254,7 @@ class Acts:
 
 def done(operation: Object) -> int:
     return int(status_of(operation).get("progress", {}).get("done", 0))
+
+
+def phase(operation: Object) -> str:
+    return str(status_of(operation).get("phase"))

@@ -1,4 +1,4 @@
-"""The two programs that the demo runs: kubectl, as a user would, and the operator."""
+"""The programs that the demo runs: kubectl, as a user would, the operator and its gateway."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from pathlib import Path
 from demo.screen import Screen
 
 ROOT = Path(__file__).resolve().parents[1]
-OPERATOR = ROOT / ".venv-operator" / "bin" / "alo-operator"
+BIN = ROOT / ".venv-operator" / "bin"
 
 
 class DemoError(Exception):
@@ -71,20 +71,28 @@ class Kubectl:
         return done
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
+def free_port(host: str = "127.0.0.1") -> int:
+    with socket.create_server((host, 0)) as server:
         return int(server.getsockname()[1])
 
 
 @dataclass
-class Operator:
-    """The operator as users run it: from its own environment, under its own service account."""
+class Program:
+    """A program of ours as users run it: from its own environment, under its own service account."""
 
     kubeconfig: Path
-    namespace: str
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
-    port: int = field(default_factory=free_port)
+    name = ""
+
+    def command(self) -> list[str]:
+        """What to run after the name of the program."""
+        raise NotImplementedError
+
+    @property
+    def probe(self) -> str:
+        """The URL that answers 200 when it is ready."""
+        raise NotImplementedError
 
     @property
     def pid(self) -> int:
@@ -92,29 +100,26 @@ class Operator:
 
     def start(self, seconds: float = 30) -> None:
         """Return when it is ready. Raises DemoError where it ends or takes too long."""
-        if not OPERATOR.exists():
-            raise DemoError(f"{OPERATOR.relative_to(ROOT)} is missing: run `make setup`")
-        # fmt: off
-        command = [
-            str(OPERATOR), "run", "--namespace", self.namespace,
-            "--kubeconfig", str(self.kubeconfig),
-            "--identity", "demo",
-            "--lease-namespace", "alo-system", "--lease-name", self.namespace,
-            "--http-address", f"127.0.0.1:{self.port}",
-        ]
-        # fmt: on
+        program = BIN / self.name
+        if not program.exists():
+            raise DemoError(f"{program.relative_to(ROOT)} is missing: run `make setup`")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "KUBE"))}
         with self.log.open("ab") as log:
             # Out of reach of the terminal's Ctrl-C: it has to clean up after everybody else.
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=kept, start_new_session=True
+                [str(program), *self.command()],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=kept,
+                start_new_session=True,
             )
         deadline = time.monotonic() + seconds
         while not self._ready():
             if self.process.poll() is not None:
-                raise DemoError(f"the operator ended with status {self.process.returncode}:\n{self.last_words()}")
+                raise DemoError(f"{self.name} ended with status {self.process.returncode}:\n{self.last_words()}")
             if time.monotonic() > deadline:
-                raise DemoError(f"the operator is not ready after {seconds:g} s:\n{self.last_words()}")
+                raise DemoError(f"{self.name} is not ready after {seconds:g} s:\n{self.last_words()}")
             time.sleep(0.1)
 
     def kill(self) -> None:
@@ -138,7 +143,56 @@ class Operator:
 
     def _ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
+            with urllib.request.urlopen(self.probe, timeout=2) as answer:
                 return int(answer.status) == 200
         except (urllib.error.URLError, OSError):
             return False
+
+
+@dataclass
+class Operator(Program):
+    """The controller, for one namespace; `report_url` is where workers find the gateway."""
+
+    namespace: str = ""
+    report_url: str = ""
+    port: int = field(default_factory=free_port)
+    name = "alo-operator"
+
+    def command(self) -> list[str]:
+        # fmt: off
+        return [
+            "run", "--namespace", self.namespace,
+            "--kubeconfig", str(self.kubeconfig),
+            "--identity", "demo",
+            "--lease-namespace", "alo-system", "--lease-name", self.namespace,
+            "--http-address", f"127.0.0.1:{self.port}",
+            "--report-url", self.report_url,
+        ]
+        # fmt: on
+
+    @property
+    def probe(self) -> str:
+        return f"http://127.0.0.1:{self.port}/readyz"
+
+
+@dataclass
+class Gateway(Program):
+    """What workers report to; it listens on an address that pods reach."""
+
+    host: str = ""
+    port: int = 0
+    name = "alo-gateway"
+
+    def __post_init__(self) -> None:
+        self.port = free_port(self.host)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def command(self) -> list[str]:
+        return ["run", "--listen", f"{self.host}:{self.port}", "--kubeconfig", str(self.kubeconfig)]
+
+    @property
+    def probe(self) -> str:
+        return f"{self.url}/readyz"

@@ -2,12 +2,16 @@
 
 import json
 import os
+import tempfile
 import time
+import zipfile
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
-from demo.programs import ROOT, DemoError, Kubectl, Operator
+from demo.programs import ROOT, DemoError, Gateway, Kubectl, Operator
 from demo.screen import Screen
 from demo.watching import Watch
 from tests.cluster.errors import ClusterError
@@ -15,6 +19,7 @@ from tests.cluster.providers import Capability, Cluster, Options, choose, wanted
 
 SYSTEM_NAMESPACE = "alo-system"
 SERVICE_ACCOUNT = "alo-operator"
+GATEWAY_ACCOUNT = "alo-gateway"
 NEEDED = (Capability.REAL_KUBELET, Capability.LOAD_IMAGE)
 
 
@@ -25,6 +30,7 @@ class Stage:
         self.screen, self.namespace, self.keep = screen, namespace, keep
         self.name = wanted_name()
         self.kubectl: Kubectl
+        self.gateway: Gateway
         self.operator: Operator
         self.watch: Watch
         self._after = ExitStack()
@@ -71,12 +77,21 @@ class Stage:
         say("Installed the two kinds (crds/) and the operator's service account and rights (manifests/base/).")
 
         account = cluster.kubeconfig_for_service_account(SYSTEM_NAMESPACE, SERVICE_ACCOUNT)
-        log = cluster.state_dir / "logs" / f"operator-{self.namespace}.log"
-        log.unlink(missing_ok=True)
-        self.operator = Operator(account, self.namespace, log)
+        gateways = cluster.kubeconfig_for_service_account(SYSTEM_NAMESPACE, GATEWAY_ACCOUNT)
+        # The API server's address is one that pods reach too.
+        host = urlsplit(cluster.server).hostname or "127.0.0.1"
+        self.gateway = Gateway(gateways, self._log(cluster, "gateway"), host=host)
+        self._after.callback(self.gateway.stop)
+        self.gateway.start()
+        self.operator = Operator(
+            account, self._log(cluster, "operator"), namespace=self.namespace, report_url=self.gateway.url
+        )
         self._after.callback(self._stop_operator)
         self.operator.start()
-        say(f"Started the operator (process {self.operator.pid}) as that account, for the namespace {self.namespace}.")
+        say(
+            f"Started the operator (process {self.operator.pid}) for the namespace {self.namespace}, and the gateway "
+            f"that workers report to (process {self.gateway.pid}), each under its own account."
+        )
 
         if self.kubectl.quiet("get", "namespace", self.namespace, check=False).code == 0:
             say(f"Deleting the namespace {self.namespace} of an earlier run first.")
@@ -87,7 +102,10 @@ class Stage:
         for folder in ("input", "workers"):
             files = [f"--from-file={path}" for path in sorted((ROOT / "demo" / folder).glob("[!_]*.*"))]
             self.kubectl.quiet("create", "configmap", f"demo-{folder}", *files)
-        say("Put the workers' programs and input files (demo/workers/, demo/input/) into ConfigMaps.")
+        with tempfile.TemporaryDirectory() as folder:
+            library = pack_worker_library(Path(folder) / "alo-worker.zip")
+            self.kubectl.quiet("create", "configmap", "alo-worker", f"--from-file={library}")
+        say("Put the workers' programs, their library and input files (demo/workers/, demo/input/) into ConfigMaps.")
         self.watch = Watch(self.kubectl)
         self._after.callback(self.watch.stop)
         say("Below, kubectl stands for:")
@@ -99,6 +117,11 @@ class Stage:
         began = time.monotonic()
         self.operator.start()
         return time.monotonic() - began
+
+    def _log(self, cluster: Cluster, program: str) -> Path:
+        log = cluster.state_dir / "logs" / f"{program}-{self.namespace}.log"
+        log.unlink(missing_ok=True)
+        return log
 
     def _leave_namespace(self) -> None:
         if self.keep:
@@ -123,6 +146,15 @@ class Stage:
         except ClusterError as error:
             raise DemoError(str(error)) from error
         self.screen.write("Stopped the cluster, as the demo had started it.")
+
+
+def pack_worker_library(target: Path) -> Path:
+    """Write the library for Python workers as one archive that Python imports from; returns `target`."""
+    package = ROOT / "operator" / "alo_operator"
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in (package / "__init__.py", package / "errors.py", *sorted((package / "worker").glob("*.py"))):
+            archive.write(path, path.relative_to(package.parent).as_posix())
+    return target
 
 
 def _version(cluster: Cluster) -> str:
