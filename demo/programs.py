@@ -90,8 +90,8 @@ class Program:
         raise NotImplementedError
 
     @property
-    def probe(self) -> str:
-        """The URL that answers 200 when it is ready."""
+    def address(self) -> str:
+        """HOST:PORT where it says whether it is ready."""
         raise NotImplementedError
 
     @property
@@ -143,7 +143,7 @@ class Program:
 
     def _ready(self) -> bool:
         try:
-            with urllib.request.urlopen(self.probe, timeout=2) as answer:
+            with urllib.request.urlopen(f"http://{self.address}/readyz", timeout=2) as answer:
                 return int(answer.status) == 200
         except (urllib.error.URLError, OSError):
             return False
@@ -165,14 +165,14 @@ class Operator(Program):
             "--kubeconfig", str(self.kubeconfig),
             "--identity", "demo",
             "--lease-namespace", "alo-system", "--lease-name", self.namespace,
-            "--http-address", f"127.0.0.1:{self.port}",
+            "--http-address", self.address,
             "--report-url", self.report_url,
         ]
         # fmt: on
 
     @property
-    def probe(self) -> str:
-        return f"http://127.0.0.1:{self.port}/readyz"
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
 
 
 @dataclass
@@ -186,13 +186,9 @@ class Gateway(Program):
     def __post_init__(self) -> None:
         self.port = free_port(self.host)
 
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
-
     def command(self) -> list[str]:
-        return ["run", "--listen", f"{self.host}:{self.port}", "--kubeconfig", str(self.kubeconfig)]
+        return ["run", "--listen", self.address, "--kubeconfig", str(self.kubeconfig)]
 
     @property
-    def probe(self) -> str:
-        return f"{self.url}/readyz"
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"

@@ -84,7 +84,10 @@ class Stage:
         self._after.callback(self.gateway.stop)
         self.gateway.start()
         self.operator = Operator(
-            account, self._log(cluster, "operator"), namespace=self.namespace, report_url=self.gateway.url
+            account,
+            self._log(cluster, "operator"),
+            namespace=self.namespace,
+            report_url=f"http://{self.gateway.address}",
         )
         self._after.callback(self._stop_operator)
         self.operator.start()
