@@ -163,7 +163,7 @@ class Acts:
             "with who asked and why, and with the partial result that the worker hands in when it is told to stop.",
         )
         self.apply("pi-digits")
-        self.watch.follow(self.screen, "pi-digits", lambda found: done(found) > 0)
+        self.watch.follow(self.screen, "pi-digits", lambda found: phase(found) == "Running" and done(found) > 0)
         self.change("pi-digits", '{"spec":{"suspend":true}}')
         self.watch.follow(self.screen, "pi-digits", lambda found: phase(found) == "Paused")
         pods = self.kubectl.quiet("get", "pods", "-l", "alo-operator.io/operation=pi-digits", "-o", "name").out

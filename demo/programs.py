@@ -177,18 +177,29 @@ class Operator(Program):
 
 @dataclass
 class Gateway(Program):
-    """What workers report to; it listens on an address that pods reach."""
+    """What workers report to, on an address that pods reach."""
 
     host: str = ""
-    port: int = 0
+    port: int = field(default_factory=free_port)
+    reports: int = 0
     name = "alo-gateway"
 
     def __post_init__(self) -> None:
-        self.port = free_port(self.host)
+        self.reports = free_port(self.host)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.reports}"
 
     def command(self) -> list[str]:
-        return ["run", "--listen", self.address, "--kubeconfig", str(self.kubeconfig)]
+        # fmt: off
+        return [
+            "run", "--listen", f"{self.host}:{self.reports}",
+            "--kubeconfig", str(self.kubeconfig),
+            "--http-address", self.address,
+        ]
+        # fmt: on
 
     @property
     def address(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"127.0.0.1:{self.port}"

@@ -87,7 +87,7 @@ class Stage:
             account,
             self._log(cluster, "operator"),
             namespace=self.namespace,
-            report_url=f"http://{self.gateway.address}",
+            report_url=self.gateway.url,
         )
         self._after.callback(self._stop_operator)
         self.operator.start()

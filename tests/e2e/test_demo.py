@@ -23,7 +23,7 @@ def test_the_demo_runs_to_its_end_and_finds_everything_as_expected(cluster, crds
         env=os.environ | {"ALO_CLUSTER_NAME": cluster.name},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=280,
         check=False,
     )
 
@@ -38,5 +38,10 @@ def test_the_demo_runs_to_its_end_and_finds_everything_as_expected(cluster, crds
         "last state on record, for whoever watched: Cancelled",
         "Succeeded   8/8",
         "still the one Job",
+        "while it is paused, no pod of it is there",
+        "Cancelled, for the reason that was given",
+        "the digits found until then are kept, marked as partial",
+        "the same answer as in act 1, by the name of the template",
+        "at /file: the value does not match",
     ):
         assert claim in done.stdout, f"{claim!r} is missing in:\n{done.stdout}"
