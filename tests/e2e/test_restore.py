@@ -65,6 +65,7 @@ def restored(module_stage):
     return {one["metadata"]["name"]: one for one in kept["items"]}
 
 
+@pytest.mark.promise("READY-4")
 def test_records_restored_with_their_status_are_as_they_were(module_stage, restored):
     """Created with no operator about, then given their status: nothing runs, and every answer is the same."""
     for name in ENDED:
@@ -72,6 +73,7 @@ def test_records_restored_with_their_status_are_as_they_were(module_stage, resto
         assert module_stage.jobs(name) == []
 
 
+@pytest.mark.promise("READY-4")
 def test_live_work_restored_with_its_status_is_not_run_again(module_stage, restored):
     """Its Job is gone and nobody can say whether the work was done; that is its outcome."""
     assert restored["running"]["status"]["phase"] == "Running"
@@ -85,6 +87,7 @@ def test_a_record_restored_beside_an_operator_is_held_by_a_pause(module_stage, r
     assert module_stage.jobs("held") == []
 
 
+@pytest.mark.promise("READY-4")
 def test_a_record_restored_without_its_status_runs_again(module_stage, restored):
     """`kubectl apply` of a backup brings back the request alone, and that is new work."""
     assert module_stage.status("bare")["job"]["uid"] != restored["bare"]["status"]["job"]["uid"]
