@@ -33,6 +33,9 @@ end
 if holds("Suspended") and not holds("CancelRequested") then
   return say("Suspended", "Suspended")
 end
+if conditions.Accepted ~= nil and conditions.Accepted.status == "False" and seen.phase == "Pending" then
+  return say("Progressing", "Accepted")
+end
 if seen.phase == "Pending" and conditions.Started ~= nil then
   return say("Progressing", "Started")
 end

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cluster.providers import Capability
 from tests.support import verdicts
-from tests.support.operations import operation, simulated_job
+from tests.support.operations import operation, simulated_job, template
 from tests.support.stage import PATIENCE, Stage
 from tests.support.tiers import not_run
 from tests.support.waiting import wait_for
@@ -119,6 +119,15 @@ def work_that_waits(scene: Scene) -> None:
     scene.make("blocked", without_a_node())
     scene.make("held", suspend=True)
     scene.make("refused", callbacks=[{"name": "a", "url": "https://hook.example/", "format": "CloudEvents"}])
+    scene.make("orphaned", template="no-such-template")
+    narrow = template("narrow", job=simulated_job(900), concurrency={"limit": 1})
+    scene.stage.api.create("operationtemplates", narrow, scene.stage.namespace)
+    scene.stage.create(operation("a-first", template="narrow"))
+    wait_for(lambda: scene.stage.status("a-first")["phase"] == "Running", PATIENCE, "the first has the one place")
+    scene.make("queued", template="narrow")
+    wrong = template("wrong", inputSchema={"type": "object", "required": ["width"]})
+    scene.stage.api.create("operationtemplates", wrong, scene.stage.namespace)
+    scene.make("mistaken", template="wrong", input={"wide": 1})
     scene.make("running", simulated_job(900))
     scene.make("stopping", simulated_job(900))
     scene.make("leaving", simulated_job(900))
@@ -158,6 +167,10 @@ def work_under_way(scene: Scene) -> None:
     scene.look("waits for a node, an image or a quota", "blocked")
     scene.phase("held", "Paused")
     scene.look("paused before its start", "held")
+    scene.condition("orphaned", "Accepted", "TemplateNotFound")
+    scene.look("its template is missing", "orphaned")
+    scene.wait("queued", lambda one: one["spec"]["readyWhen"] != "Accepted" or "conditions" in one["status"], "seen")
+    scene.look("waits for a place under its template's limit", "queued")
     scene.condition("refused", "Accepted", "NotSupported")
     scene.look("refused: it asks for what this version has not got", "refused")
 
@@ -167,6 +180,7 @@ def work_that_ended(scene: Scene) -> None:
         ("succeeded", "Succeeded", "`Succeeded`"),
         ("failed", "Failed", "`Failed` after its start"),
         ("invalid", "Failed", "`Failed` because the API server refused its Job"),
+        ("mistaken", "Failed", "`Failed` because its input is not what the template takes"),
         ("withdrawn", "Cancelled", "`Cancelled` before its start"),
         ("late", "TimedOut", "`TimedOut` after its start"),
         ("unstarted", "TimedOut", "`TimedOut` before its start"),
@@ -276,4 +290,5 @@ def test_red_and_waiting_say_why(judged):
     assert blocked.argo_message.startswith("Unschedulable: ")
     assert "spec.callbacks" in refused.kstatus_message
     assert "spec.callbacks" in refused.argo_message
+    assert judged["its template is missing"][0].argo_message.startswith("TemplateNotFound: ")
     assert judged["paused after its start"][0].argo_message.startswith("Paused: ")
