@@ -3,17 +3,20 @@
     python -m scripts.run_operator [further arguments of `alo-operator run`]
 
 It goes against the test cluster, which is started if it is not up, or against the cluster whose kubeconfig
-ALO_TEST_KUBECONFIG names. CRDs and RBAC are applied first. Ctrl-C ends it; the cluster stays.
+ALO_TEST_KUBECONFIG names. CRDs and RBAC are applied first. Where pods reach this machine, a gateway for their reports
+runs beside it, unless --report-url names another. Ctrl-C ends both; the cluster stays.
 """
 
 import os
+import socket
 import subprocess
 import sys
 
 from tests.cluster.errors import ClusterError
-from tests.cluster.providers import Options, choose, wanted_name
+from tests.cluster.providers import Cluster, Options, choose, wanted_name
 from tests.support import installed
 from tests.support.api import Api
+from tests.support.gateway_process import SERVICE_ACCOUNT as GATEWAY_ACCOUNT
 from tests.support.kubectl import Kubectl, KubectlFailed
 from tests.support.operator_process import PROGRAM, SERVICE_ACCOUNT, SYSTEM_NAMESPACE
 
@@ -30,6 +33,7 @@ def main() -> int:
         installed.install_crds(kubectl, api)
         installed.install_rbac(kubectl)
         kubeconfig = cluster.kubeconfig_for_service_account(SYSTEM_NAMESPACE, SERVICE_ACCOUNT)
+        gateway, address = gateway_command(cluster)
     except (ClusterError, KubectlFailed, FileNotFoundError) as error:
         print(f"operator: {error}", file=sys.stderr)
         return 2
@@ -43,11 +47,37 @@ def main() -> int:
         "--log-format", "text",
         "--http-address", HTTP_ADDRESS,
         "--lease-namespace", SYSTEM_NAMESPACE,
+        *(("--report-url", f"http://{address}") if gateway else ()),
         *sys.argv[1:],
     ]
     # fmt: on
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return subprocess.run(command, env=environment, check=False).returncode
+    beside = subprocess.Popen(gateway, env=environment) if gateway else None
+    try:
+        return subprocess.run(command, env=environment, check=False).returncode
+    finally:
+        if beside:
+            beside.terminate()
+            beside.wait()
+
+
+def gateway_command(cluster: Cluster) -> tuple[list[str], str]:
+    """Return how to start the gateway, and its address; nothing where it is not wanted or pods could not reach it."""
+    if cluster.host_address is None or any(word.startswith("--report-url") for word in sys.argv[1:]):
+        return [], ""
+    with socket.create_server((cluster.host_address, 0)) as free:
+        address = f"{cluster.host_address}:{free.getsockname()[1]}"
+    kubeconfig = cluster.kubeconfig_for_service_account(SYSTEM_NAMESPACE, GATEWAY_ACCOUNT)
+    program = PROGRAM.with_name("alo-gateway")
+    # fmt: off
+    return [
+        str(program), "run",
+        "--kubeconfig", str(kubeconfig),
+        "--listen", address,
+        "--http-address", "127.0.0.1:0",
+        "--log-format", "text",
+    ], address
+    # fmt: on
 
 
 if __name__ == "__main__":

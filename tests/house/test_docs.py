@@ -9,15 +9,18 @@ import yaml
 
 from alo_operator.api.conditions import CancelSource, ConditionType, FailureType, Reason
 from alo_operator.api.phases import MEANING_OF, Phase
+from alo_operator.api.reports import HTTP_STATUS
 from alo_operator.api.spec import OperationSpec
 from alo_operator.desired.unsupported import NOT_SUPPORTED, unsupported_fields
 from tests.house.repository import ROOT, files, text
 
 README = Path("README.md")
 CONCEPTS = Path("docs/concepts.md")
+WORKER = Path("docs/worker.md")
 OPERATIONS = Path("docs/operations.md")
 DOCUMENTS = [path for path in files() if path.suffix == ".md"]
-METRICS = ("controller/metrics.py", "effects/measures.py")
+METRICS = ("controller/metrics.py", "gateway/metrics.py", "effects/measures.py")
+FLAGS = ("controller/options.py", "gateway/options.py")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 
 
@@ -49,6 +52,15 @@ def test_every_reason_is_explained_and_none_is_made_up():
 def test_every_word_of_the_api_is_explained(title, words: type[StrEnum]):
     """The tables of phases, conditions and failure types name exactly those of the API."""
     assert first_cells(section(text(CONCEPTS), title)) == {word.value for word in words}
+
+
+def test_every_refusal_of_a_report_is_explained():
+    """The table of the worker contract has each reason, with its HTTP status."""
+    lines = section(text(WORKER), "Reporting").splitlines()
+    rows = [line.split("|")[1:3] for line in lines if line.startswith(("| 4", "| 5"))]
+    explained = {(word, int(status)) for status, words in rows for word in code_words(words)}
+
+    assert explained == {(reason.value, status) for reason, status in HTTP_STATUS.items()}
 
 
 def test_whoever_can_ask_for_a_cancellation_is_named():
@@ -99,9 +111,10 @@ def test_samples_and_the_demo_use_only_what_is_built():
 
 
 def test_every_metric_and_flag_is_documented():
-    """docs/operations.md names each metric and each flag of `alo-operator run`, and no other."""
+    """docs/operations.md names each metric and each flag of both programs, and no other."""
     code = "".join(text(Path("operator/alo_operator") / name) for name in METRICS)
-    flags = re.findall(r'"(--[a-z-]+)"', text(Path("operator/alo_operator/controller/options.py")))
+    options = "".join(text(Path("operator/alo_operator") / name) for name in FLAGS)
+    flags = re.findall(r'"(--[a-z-]+)"', options)
     words = first_cells(text(OPERATIONS))
 
     assert {word for word in words if word.startswith("alo_")} == set(re.findall(r'"(alo_[a-z_]+)"', code))
