@@ -22,6 +22,7 @@ SIGNS = {
 }
 REASONS = {"argo": "OwnedByArgoCD", "flux": "OwnedByFlux", "helm": "OwnedByHelm"}
 COMPACT = 2048  # bytes of a status
+LEASE = {"lease_duration": "4s", "lease_renew": "1s"}
 WHILE = 15  # seconds in which a test edits what has just ended
 
 
@@ -161,30 +162,32 @@ def test_a_record_that_would_come_back_is_kept(stage, operators, audit):
 @pytest.mark.promise("RETAIN-4")
 def test_what_came_due_without_an_operator_goes_when_there_is_one(stage, operators, audit):
     """After a crash and a restart, and on a standby that takes over; what is not due yet is not even read."""
-    leader = operators.start()
-    names = [f"op-{number}" for number in range(8)]
-    create(stage, *names[:4], retention={"job": "8s"})
-    create(stage, *names[4:], retention={"record": "8s"})
+    leader = operators.start(**LEASE)
     idle = [f"idle-{number}" for number in range(20)]
     create(stage, *idle)
-    end = ended(stage, *names, *idle)
+    ended(stage, *idle)
+    with_jobs, records = [f"job-{number}" for number in range(4)], [f"record-{number}" for number in range(4)]
+    create(stage, *with_jobs, retention={"job": "8s"})
+    create(stage, *records, retention={"record": "8s"})
+    end = ended(stage, *with_jobs, *records)
     kill(leader)
-    assert all(stage.jobs(name) for name in names), "killed in time"
-    wait_for(lambda: now() > end + timedelta(seconds=9), describe="their time is over")
     audit.mark()
+    assert all(stage.jobs(name) for name in [*with_jobs, *records]), "the operator was killed too late"
+    wait_for(lambda: now() > end + timedelta(seconds=9), describe="their time is over")
 
     leader.start()
-    for name in names[:4]:
+    for name in with_jobs:
         wait_for(lambda name=name: bare(stage, name), describe=f"the Job of {name} is gone")
-    for name in names[4:]:
+    for name in records:
         wait_for(lambda name=name: stage.gone(name), describe=f"{name} is gone")
 
-    assert len(audit.writes(namespace=stage.namespace)) == len(names)
-    assert {read.name for read in audit.requests(verb="get", resource="asyncoperations", where=by(leader))} == {*names}
+    due = {*with_jobs, *records}
+    assert len(audit.writes(namespace=stage.namespace)) == len(due)
+    assert {read.name for read in audit.requests(verb="get", resource="asyncoperations", where=by(leader))} == due
 
+    standby = operators.start("alo-1", **LEASE)
     create(stage, "handed-over", retention={"record": "6s"})
     ended(stage, "handed-over")
-    standby = operators.start("alo-1")
     kill(leader)
     wait_for(lambda: stage.gone("handed-over"), 60, "the standby takes over, and deletes it")
     deleted = audit.writes(namespace=stage.namespace, verb="delete", where=by(standby))

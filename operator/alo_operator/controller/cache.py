@@ -150,6 +150,10 @@ class Cache:
         """Uids of all operations for which something may be due."""
         return (uid for uid, found in list(self._operations.items()) if isinstance(found, OperationView))
 
+    def heard_of(self, uid: str) -> bool:
+        """Whether this operation was told of, be it that it is gone."""
+        return uid in self._operations or uid in self._deleted
+
     def versions(self) -> dict[str, int]:
         """The resourceVersion known of each operation, by uid."""
         return {uid: found.resource_version for uid, found in self._operations.items()}

@@ -84,7 +84,7 @@ class Resync:
         """Let the watches deliver their first lists; what they do not deliver in time is read one by one."""
         deadline = clock.monotonic() + START_PATIENCE
         wanted = {uid for uid, _ in [pair async for pair in self._operations()]}
-        while wanted - self._cache.versions().keys() and clock.monotonic() < deadline:  # noqa: ASYNC110 - Kopf tells no end
+        while not all(map(self._cache.heard_of, wanted)) and clock.monotonic() < deadline:  # noqa: ASYNC110 - Kopf tells no end
             await asyncio.sleep(0.1)
 
     async def look(self) -> None:

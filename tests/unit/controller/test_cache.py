@@ -42,6 +42,16 @@ def test_a_deleted_operation_stays_deleted(cache):
     assert len(cache) == 0
 
 
+def test_what_is_gone_was_heard_of_too(cache):
+    """A start waits for news of every operation, and some are deleted while it waits."""
+    cache.operation_seen(make_operation().body())
+    assert cache.heard_of(UID)
+    cache.operation_gone(UID)
+
+    assert cache.heard_of(UID)
+    assert not cache.heard_of("another")
+
+
 def test_an_operation_of_the_same_name_is_another_one(cache):
     """Identity is the uid."""
     cache.operation_seen(make_operation().body())
