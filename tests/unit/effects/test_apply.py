@@ -113,7 +113,7 @@ def test_a_job_that_is_there_already_is_adopted(place):
 def test_a_job_of_somebody_else_is_not_adopted(place):
     """It is remembered as a refusal for good, and left as it is."""
     manifest = build_job(place.view)
-    place.api.add("jobs", {**manifest, "metadata": {"name": manifest["metadata"]["name"]}})
+    place.api.add("jobs", {**manifest, "metadata": {"name": manifest["metadata"]["name"], "labels": {"a": "b"}}})
 
     place.apply(CreateJob(manifest))
 
