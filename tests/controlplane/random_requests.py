@@ -140,12 +140,11 @@ class Dice:
         """A request."""
         pick = self.random.choice
         plural = pick(("asyncoperations", "asyncoperations", "asyncoperations", "jobs", "configmaps"))
-        verbs: list[Callable[[str], Request]] = (
-            [self.create] * 4 + [self.patch] * 8 + [self.put] * 5 + [self.delete] * 2
-        )
-        verbs += [self.list, self.list, self.get]
+        often: list[tuple[Callable[[str], Request], int]] = [(self.create, 4), (self.patch, 8), (self.put, 5)]
+        often += [(self.delete, 2), (self.look, 2), (self.get, 1)]
         if plural == "asyncoperations":
-            verbs += [self.write_status] * 8
+            often.append((self.write_status, 8))
+        verbs = [verb for verb, times in often for _ in range(times)]
         return pick(verbs)(plural)
 
     def name(self) -> str:
@@ -154,7 +153,7 @@ class Dice:
     def get(self, plural: str) -> Request:
         return Request("GET", plural, self.name())
 
-    def list(self, plural: str) -> Request:
+    def look(self, plural: str) -> Request:
         more = OPERATION_SELECTORS if plural == "asyncoperations" else []
         accept = self.random.choice((JSON, JSON, METADATA_ONLY))
         return Request("GET", plural, query=self.random.choice(SELECTORS + more), accept=accept)
@@ -186,7 +185,8 @@ class Dice:
         else:
             body["spec"] = self.random.choice(SPECS if plural == "asyncoperations" else JOB_SPECS)
         if self.random.random() < 0.05:
-            body = self.random.choice([[], {"kind": "Other"}, {"metadata": None}, {"data": {"x": 5}}])
+            strange: list[Any] = [[], {"kind": "Other"}, {"metadata": None}, {"data": {"x": 5}}]
+            body = self.random.choice(strange)
         strict = {"fieldValidation": "Strict"} if self.random.random() < 0.2 else {}
         return Request("PATCH", plural, self.name(), body=body, how=MERGE_PATCH, query=strict)
 
@@ -198,7 +198,8 @@ class Dice:
         if way < 0.5 and (known := self._known(plural)):
             number = self._recent(known)
             return Request("PUT", plural, self.named[number][1], "status", body={"status": status}, based_on=number)
-        meta = {"metadata": self._meta()} if self.random.random() < 0.2 else {}
+        # Other metadata is ignored here, but leaves its trace in managedFields.
+        meta = {"metadata": self.random.choice(BAD_META[4:])} if self.random.random() < 0.2 else {}
         return Request("PATCH", plural, self.name(), "status", body={"status": status, **meta}, how=MERGE_PATCH)
 
     def json_patch(self, plural: str, sub: str) -> Request:
@@ -249,7 +250,8 @@ class Dice:
             spec = self.random.choice(SPECS if plural == "asyncoperations" else JOB_SPECS)
             body |= {"spec": spec} if spec is not None else {}
         if plural == "asyncoperations" and self.random.random() < 0.3:
-            body["status"] = self.random.choice(STATUSES)
+            # One of wrong types is ignored too, but takes managedFields with it.
+            body["status"] = self.random.choice([STATUSES[0], *STATUSES[2:]])
         return Request("PUT", plural, self.named[number][1], body=body, based_on=number)
 
     def delete(self, plural: str) -> Request:

@@ -16,7 +16,7 @@ FIRST = {
 }
 
 
-def compare(twins: Twins, seed: int, count: int) -> None:
+def check_answers(twins: Twins, seed: int, count: int) -> None:
     """Ask both the same `count` requests; each answer is compared, and the state once the controllers are done."""
     dice = Dice(seed)
     print(f"seed {seed}")
@@ -39,7 +39,7 @@ def test_random_requests_get_the_same_answers(api, namespace, seed):
     """Good and bad requests to operations, Jobs and ConfigMaps: the same codes, reasons, objects, and events."""
     twins = Twins(api, namespace)
     try:
-        compare(twins, seed, 100)
+        check_answers(twins, seed, 100)
     finally:
         twins.let_go()
 
@@ -50,7 +50,7 @@ def test_thousands_of_random_requests_get_the_same_answers(api, crds):
     for seed in random.SystemRandom().sample(range(1_000_000), 20):
         twins = Twins(api, make(api))
         try:
-            compare(twins, seed, 200)
+            check_answers(twins, seed, 200)
         finally:
             twins.let_go()
             remove(api, twins.real.namespace)

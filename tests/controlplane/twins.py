@@ -21,6 +21,7 @@ from tests.support.waiting import NotInTime, wait_for
 Object = dict[str, Any]
 
 KINDS = ("asyncoperations", "jobs", "configmaps")
+ROOT = "kube-root-ca.crt"
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 _HIDDEN = ("managedFields", "continue", "selfLink")
 _REMEMBERED = re.compile(r"<(uid|version|list):(\d+)>")
@@ -83,7 +84,9 @@ class Side:
         """What was answered, without what must differ."""
         if isinstance(value, dict):
             if "uid" in value:
-                self._name(str(value["uid"]), "uid")
+                uid = self._name(str(value["uid"]), "uid")
+                if "resourceVersion" in value:
+                    self._name(str(value["resourceVersion"]), f"version of {uid},")
             # Metadata first: it says whose uid is whose.
             parts = sorted(value.items(), key=lambda part: part[0] != "metadata")
             if "items" in value:
@@ -94,8 +97,6 @@ class Side:
             return [self.plain(inner) for inner in value]
         if not isinstance(value, str):
             return value
-        if key == "resourceVersion":
-            return self._name(value, "version")
         if _TIME.fullmatch(value) and not key.startswith("test"):
             return "a time"
         return self._seen.get(value, value)
@@ -111,7 +112,7 @@ class Side:
         for plural in KINDS:
             _, answer = self.ask(Request("GET", plural))
             for item in answer["items"]:
-                if item["metadata"]["name"] == "kube-root-ca.crt":
+                if _is_root(item):
                     continue
                 item["metadata"].pop("resourceVersion")
                 plain = self.plain({name: part for name, part in item.items() if name not in ("kind", "apiVersion")})
@@ -183,6 +184,10 @@ class Twins:
 
     def __init__(self, api: Api, namespace: str) -> None:
         self.real, self.memory = RealSide(api, namespace), MemorySide(namespace)
+        wait_for(
+            lambda: api.get("configmaps", namespace, ROOT), 30, "the namespace has the ConfigMap of all namespaces"
+        )
+        self.memory.memory.add("configmaps", {"metadata": {"name": ROOT, "namespace": namespace}})
         self.done: list[str] = []
 
     def ask(self, request: Request) -> tuple[int, Object]:
@@ -198,9 +203,9 @@ class Twins:
         detail = f"{answer.get('message')!r} and {other.get('message')!r}" if said != other_said else ""
         assert said == other_said, self._told(f"{request} gets {said} and in memory {other_said}: {detail}")
         if status < 400:
+            _drop_root(answer)
+            _drop_root(other)
             plain, other_plain = self.real.plain(answer), self.memory.plain(other)
-            _drop_root(plain)
-            _drop_root(other_plain)
             assert plain == other_plain, self._told(f"{request}:\n{_difference(plain, other_plain)}")
             if "uid" in answer.get("metadata", {}):
                 self.real.remembered.append(answer)
@@ -233,10 +238,10 @@ class Twins:
 
         with ThreadPoolExecutor(len(filled)) as pool:
             real = list(pool.map(told, range(len(filled))))
-        for (plural, query), events in zip(filled, real, strict=True):
+        for (plural, query), told_really in zip(filled, real, strict=True):
             other = self.memory.events(plural, {key: self.memory._filled(value) for key, value in query.items()})
+            events = [event for event in told_really if not _is_root(event["object"])]
             plain, other_plain = self.real.plain(events), self.memory.plain(other)
-            plain = [event for event in plain if not _is_root(event.get("object", {}))]
             assert plain == other_plain, self._told(f"watch {plural} {query}:\n{_difference(plain, other_plain)}")
 
     def _told(self, problem: str) -> str:
@@ -244,10 +249,10 @@ class Twins:
         return f"{problem}\nafter\n{story}"
 
 
-def _changed(base: Object, patch: Any) -> Any:
+def _changed(base: Any, patch: Any) -> Any:
     if not isinstance(patch, dict):
         return patch
-    result = dict(base) if isinstance(base, dict) else {}
+    result: Object = dict(base) if isinstance(base, dict) else {}
     for key, value in patch.items():
         if value is None:
             result.pop(key, None)
@@ -258,7 +263,7 @@ def _changed(base: Object, patch: Any) -> Any:
 
 def _is_root(body: Object) -> bool:
     """Whether it is the ConfigMap that Kubernetes puts into every namespace."""
-    return bool(body.get("metadata", {}).get("name") == "kube-root-ca.crt")
+    return bool(body.get("metadata", {}).get("name") == ROOT)
 
 
 def _drop_root(answer: Object) -> None:

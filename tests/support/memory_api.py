@@ -133,7 +133,7 @@ class MemoryApi(Cluster):
         if sub not in ("", "status") or (sub and not place.kind.status):
             raise NotImplementedError(f"{path}: this subresource is not modelled")
         if method == "GET":
-            return self.server.get(place) if place.name else self._listing.list(place, params, accept)
+            return self.server.get(place) if place.name else self._listing.read(place, params, accept)
         if method == "POST" and not place.name:
             return self.server.create(place, body, strict=strict)
         if method == "PUT" and place.name:

@@ -57,6 +57,10 @@ def decoded(body: Body, *, strict: bool) -> Body:
     spec["template"] = {**template, "spec": _pod_defaults({n: v for n, v in pod.items() if n in _POD})}
     if spec["template"].get("metadata") in ({}, None):
         spec["template"].pop("metadata", None)
+    labels = (spec["template"].get("metadata") or {}).get("labels")
+    if labels and not body["metadata"].get("labels"):
+        # A Job without labels of its own has those of its template: the very same, so that it gets later ones too.
+        body = {**body, "metadata": {**body["metadata"], "labels": labels}}
     return {**body, "spec": _defaults(spec)}
 
 
@@ -124,10 +128,9 @@ def prepare(new: Body) -> None:
         "controller-uid": meta["uid"],
         "job-name": meta.get("name", ""),
     }
-    template = spec["template"].setdefault("metadata", {})
-    template["labels"] = {**template.get("labels", {}), **ours}
-    # A new Job without labels of its own has those of its template.
-    meta.setdefault("labels", dict(template["labels"]))
+    labels = spec["template"].setdefault("metadata", {}).setdefault("labels", {})
+    labels.update(ours)
+    meta.setdefault("labels", labels)
     spec["selector"] = {"matchLabels": {CONTROLLER_UID: meta["uid"]}}
     new["status"] = {}
 

@@ -12,7 +12,7 @@ from tests.support.memory.documents import copied
 from tests.support.memory.kinds import PODS
 from tests.support.memory.metadata import FOREGROUND, ORPHAN
 from tests.support.memory.refusals import conflict, invalid
-from tests.support.memory.server import Server, now, shown
+from tests.support.memory.server import Server, now, read, shown
 from tests.support.memory.store import Place
 
 Body = dict[str, Any]
@@ -29,7 +29,7 @@ def delete(server: Server, place: Place, options: Mapping[str, Any] | None = Non
     policy = options.get("propagationPolicy")
     if policy not in _POLICIES:
         raise invalid("DeleteOptions", "", [f"propagationPolicy: Unsupported value: {policy}"])
-    old = server.store.have(place)
+    old = read(place.kind, server.store.have(place))
     _check(place, old["metadata"], options.get("preconditions") or {})
     new = copied(old)
     meta = new["metadata"]

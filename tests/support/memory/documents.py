@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from tests.support.memory.refusals import bad_request, refusal
 
 Body = dict[str, Any]
+T = TypeVar("T")
 
 
-def copied(value: Any) -> Any:
+def copied(value: T) -> T:
     """A deep copy of JSON."""
+    return cast("T", _copied(value))
+
+
+def _copied(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: copied(inner) for key, inner in value.items()}
-    return [copied(inner) for inner in value] if isinstance(value, list) else value
+        return {key: _copied(inner) for key, inner in value.items()}
+    return [_copied(inner) for inner in value] if isinstance(value, list) else value
 
 
 def same(one: Any, other: Any) -> bool:
@@ -50,7 +55,7 @@ def json_patched(target: Body, patch: Any) -> Body:
     """
     if not isinstance(patch, list) or not all(isinstance(operation, dict) for operation in patch):
         raise bad_request("error decoding patch: cannot unmarshal it into a list of operations")
-    document = copied(target)
+    document: Any = copied(target)
     for operation in patch:
         kind, path = operation.get("op"), operation.get("path")
         if kind in ("move", "copy"):
@@ -59,7 +64,7 @@ def json_patched(target: Body, patch: Any) -> Body:
             raise _impossible()
         *way, last = (part.replace("~1", "/").replace("~0", "~") for part in path[1:].split("/"))
         try:
-            parent = document
+            parent: Any = document
             for part in way:
                 parent = parent[int(part)] if isinstance(parent, list) else parent[part]
             _operate(kind, parent, last, operation)

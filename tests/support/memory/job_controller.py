@@ -223,7 +223,7 @@ class JobController:
         limit, started = look.job["spec"].get("activeDeadlineSeconds"), look.status.get("startTime")
         if limit is None or started is None or look.suspended:
             return False
-        return clock.now() - datetime.fromisoformat(started) >= timedelta(seconds=limit)
+        return bool(clock.now() >= datetime.fromisoformat(started) + timedelta(seconds=limit))
 
     def _remember_failures(self, look: _Look) -> None:
         known = self._failures.setdefault(look.job["metadata"]["uid"], [])
@@ -238,7 +238,7 @@ class JobController:
         if not known:
             return False
         pause = min(FIRST_PAUSE * 2 ** min(len(known) - 1, 10), LONGEST_PAUSE)
-        return clock.now() < datetime.fromisoformat(known[-1]) + pause
+        return bool(clock.now() < datetime.fromisoformat(known[-1]) + pause)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any, Final
 from alo_operator.effects.cluster import JSON, METADATA_ONLY
 from tests.support.memory.kinds import Kind
 from tests.support.memory.refusals import bad_request, expired
-from tests.support.memory.selectors import selected
+from tests.support.memory.selection import selected
 from tests.support.memory.server import Server, shown
 from tests.support.memory.store import Place
 
@@ -26,7 +26,7 @@ class Listing:
         self._numbers = itertools.count(1)
         self._rests: dict[str, tuple[Kind, int, list[Body]]] = {}
 
-    def list(self, place: Place, params: Mapping[str, str], accept: str = JSON) -> Body:
+    def read(self, place: Place, params: Mapping[str, str], accept: str = JSON) -> Body:
         """The list, or a page of it. Raises BadRequest, and Gone for a token older than the last compaction."""
         if accept not in (JSON, METADATA_ONLY):
             raise NotImplementedError(f"answers of the type {accept} are not modelled")

@@ -28,11 +28,13 @@ def is_qualified_name(text: str) -> bool:
     return good and (not slash or (bool(_SUBDOMAIN.fullmatch(prefix)) and len(prefix) <= 253))
 
 
-def check_types(meta: Any) -> Body:
-    """`meta`, without nulls and empty collections. Raises BadRequest where a field is of another type."""
-    if not isinstance(meta, dict):
+def check_types(given: Any) -> Body:
+    """The metadata `given`, without nulls and empty collections. Raises BadRequest where a field is of another type."""
+    if not isinstance(given, dict):
         raise bad_request("metadata is no object")
-    meta = {name: value for name, value in meta.items() if value not in (None, {}, []) and name != "managedFields"}
+    meta: Body = {
+        name: value for name, value in given.items() if value not in (None, {}, []) and name != "managedFields"
+    }
     for name in ("labels", "annotations"):
         found = meta.get(name, {})
         if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
@@ -81,8 +83,8 @@ def _finalizer_problems(kind: Kind, finalizers: list[str]) -> Iterator[str]:
 
 def carried_over(new: Body, old: Body) -> Body:
     """The metadata of a changed object, with what a client may leave out or cannot set taken from the old one."""
-    kept = {name: old[name] for name in ("name", "namespace", "uid", "creationTimestamp") if name in old}
-    meta = {**kept, **new}
+    kept: Body = {name: old[name] for name in ("name", "namespace", "uid", "creationTimestamp") if name in old}
+    meta: Body = {**kept, **new}
     for name in ("deletionTimestamp", "deletionGracePeriodSeconds"):
         if name in old:
             meta.setdefault(name, old[name])

@@ -40,6 +40,7 @@ class Server:
         meta = new["metadata"]
         if meta.setdefault("namespace", place.namespace) != place.namespace:
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        _check_kind(place, body)
         if "generateName" in meta and not meta.get("name"):
             raise NotImplementedError("generateName is not modelled")
         if place.namespace in self.terminating:
@@ -59,7 +60,7 @@ class Server:
         problems = [*metadata.problems(kind, meta), *_problems(kind, new, None)]
         if problems:
             raise invalid(kind.plural, meta.get("name", ""), problems)
-        if version:
+        if version and version.isdecimal() and int(version):
             raise unintelligible("resourceVersion should not be set on objects to be created")
         made = Place(kind, place.namespace, meta["name"])
         if self.store.find(made):
@@ -71,6 +72,7 @@ class Server:
         kind = place.kind
         new = _decoded(kind, body, strict=strict)
         _check_address(place, new["metadata"])
+        _check_kind(place, body)
         old = self.store.find(place)
         if old is None:
             if not kind.made_by_update or sub:
@@ -94,8 +96,6 @@ class Server:
             raise refusal(415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {how}")
         old = shown(kind, self.store.have(place))
         patched = json_patched(old, patch) if how == JSON_PATCH else merge_patched(old, patch)
-        if kind.custom and patched.get("kind") != kind.kind:
-            raise invalid(kind.plural, place.name, [f"kind: Invalid value: must be {kind.kind}"])
         if not isinstance(patched.get("metadata"), dict) or not patched["metadata"].get("name"):
             raise bad_request(f"the name of the object ({place.name} based on URL) was undeterminable")
         try:
@@ -104,18 +104,19 @@ class Server:
             # What a patch makes of an object is judged as the patch's fault.
             raise invalid(kind.plural, place.name, [f"patch: Invalid value: {error.message}"]) from error
         _check_address(place, new["metadata"])
+        _check_kind(place, patched)
         return self._update(place, new, sub)
 
     def change(self, place: Place, new: Body) -> Body:
         """Write object and status at once, at whatever version: what a controller of the cluster has done to it."""
-        old = _read(place.kind, self.store.have(place))
+        old = read(place.kind, self.store.have(place))
         new["metadata"] = metadata.check_types(new["metadata"])
         if place.kind.custom:
             new = custom.decoded(place.kind, new, strict=False)
         return self._commit(place, new, old, by_controller=True)
 
     def _update(self, place: Place, new: Body, sub: str) -> Body:
-        kind, old = place.kind, _read(place.kind, self.store.have(place))
+        kind, old = place.kind, read(place.kind, self.store.have(place))
         version = new["metadata"].get("resourceVersion", "")
         if version and not version.isdecimal():
             raise unintelligible(f"strconv.ParseUint: parsing {version!r}: invalid syntax")
@@ -158,10 +159,10 @@ class Server:
 
 def shown(kind: Kind, stored: Body) -> Body:
     """A copy of a stored object as it is read, with its kind."""
-    return {"apiVersion": kind.api_version, "kind": kind.kind, **copied(_read(kind, stored))}
+    return {"apiVersion": kind.api_version, "kind": kind.kind, **copied(read(kind, stored))}
 
 
-def _read(kind: Kind, stored: Body) -> Body:
+def read(kind: Kind, stored: Body) -> Body:
     """What is stored with the defaults of a CRD, which are filled in each time it is read."""
     return custom.shown(kind, stored) if kind.custom else stored
 
@@ -175,7 +176,8 @@ def _decoded(kind: Kind, body: Any, *, strict: bool) -> Body:
     if not isinstance(body, dict):
         raise bad_request("the object provided is unrecognized: it is no object")
     given = (body.get("apiVersion"), body.get("kind"))
-    if given != (kind.api_version, kind.kind) and (kind.custom or any(given)):
+    other_kind = kind.custom and given[0] == kind.api_version and given[1]  # which `_check_kind` refuses later
+    if given != (kind.api_version, kind.kind) and (kind.custom or any(given)) and not other_kind:
         raise bad_request(f"{given[1]} in version {given[0]} cannot be handled as a {kind.kind}")
     body = {**copied(body), "metadata": metadata.check_types(body.get("metadata") or {})}
     for name in ("apiVersion", "kind"):
@@ -191,7 +193,12 @@ def _decoded(kind: Kind, body: Any, *, strict: bool) -> Body:
         return batch.decoded(body, strict=strict)
     if kind.plural == "configmaps":
         return _config_map(body)
-    return body
+    return dict(body)
+
+
+def _check_kind(place: Place, body: Any) -> None:
+    if place.kind.custom and body.get("kind") != place.kind.kind:
+        raise invalid(place.kind.plural, place.name, [f"kind: Invalid value: must be {place.kind.kind}"])
 
 
 def _config_map(body: Body) -> Body:

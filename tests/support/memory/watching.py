@@ -9,7 +9,7 @@ from typing import Any
 
 from alo_operator.errors import ApiError
 from tests.support.memory.refusals import as_status, bad_request
-from tests.support.memory.selectors import selected
+from tests.support.memory.selection import selected
 from tests.support.memory.server import Server, shown
 from tests.support.memory.store import Change, Place
 
