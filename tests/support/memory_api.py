@@ -45,8 +45,14 @@ _PARAMS: Final = {"fieldManager", "fieldValidation", "labelSelector", "fieldSele
 }
 
 
+Key = tuple[str, str, str]
+"""Plural, namespace, name."""
+
+
 class MemoryApi(Cluster):
     """One API server. `events` grows by (type, plural, object) with every change; `requests` by (method, path, code).
+
+    `objects` and what is in `events` are to be read, and never to be changed; `find` and `every` give copies.
 
     `before` is called with each request through the interface and may raise instead of it; `after` may raise once it
     is done, as when the answer is lost. What tests ask for themselves meets neither and is not in `requests`.
@@ -55,6 +61,7 @@ class MemoryApi(Cluster):
     def __init__(self) -> None:
         super().__init__(lambda: Credentials(server="http://memory.test"))
         self.server = Server()
+        self.objects: dict[Key, Body] = {}
         self.events: list[tuple[str, str, Body]] = []
         self.requests: list[tuple[str, str, int]] = []
         self.before: Callable[[str, str], None] = lambda *_: None
@@ -68,31 +75,27 @@ class MemoryApi(Cluster):
 
     def find(self, plural: str, name: str, namespace: str = HOME) -> Body | None:
         """A copy of one object, or None."""
-        kind = kind_of(plural)
-        found = self.server.store.find(Place(kind, namespace, name))
-        return shown(kind, found) if found else None
+        return copied(self.objects.get((kind_of(plural).plural, namespace, name)))
 
-    def every(self, plural: str, namespace: str = "") -> Iterator[Body]:
+    def every(self, plural: str) -> Iterator[Body]:
         """Copies of all objects of one kind."""
         kind = kind_of(plural)
-        for body in self.server.store.all(kind, namespace):
-            yield shown(kind, body)
+        for key, body in list(self.objects.items()):
+            if key[0] == kind.plural:
+                yield copied(body)
 
     def add(self, plural: str, body: Mapping[str, Any], namespace: str = HOME) -> Body:
-        """Create an object, as any client would; a status that comes with it is kept where no CRD forbids that."""
+        """Create an object: of our kinds as a client does, of others just as it is given, status and all."""
         kind = kind_of(plural)
         body = {"apiVersion": kind.api_version, "kind": kind.kind, **copied(dict(body))}
         meta = {name: value for name, value in body["metadata"].items() if name != "resourceVersion"}
-        home = meta.get("namespace", namespace)
-        made = self.server.create(Place(kind, home, ""), {**body, "metadata": meta})
-        if "status" in body and not kind.custom:
-            return self.change(plural, meta["name"], lambda found: found.update(status=body["status"]), home)
-        return made
+        place, body = Place(kind, meta.get("namespace", namespace), ""), {**body, "metadata": meta}
+        return copied(self.server.create(place, body) if kind.custom else self.server.put(place, body))
 
     def change(self, plural: str, name: str, change: Callable[[Body], None], namespace: str = HOME) -> Body:
         """Let `change` edit object and status at once, as a controller would; finalizers that go let a deletion go on.
 
-        What the schema and the rules of a CRD forbid is refused here too.
+        It may write what the schema does not know, as another version would; the rules of a CRD are kept here too.
         """
         place = Place(kind_of(plural), namespace, name)
         new = self.server.get(place)
@@ -205,8 +208,13 @@ class MemoryApi(Cluster):
         return stream
 
     def _note(self, change: Change) -> None:
-        kind = change.place.kind
-        self.events.append((change.type, kind.plural, shown(kind, change.body)))
+        kind, body = change.place.kind, shown(change.place.kind, change.body)
+        key = (kind.plural, change.place.namespace, change.place.name)
+        self.events.append((change.type, kind.plural, body))
+        if change.type == "DELETED":
+            del self.objects[key]
+        else:
+            self.objects[key] = body
 
 
 def _address(path: str) -> tuple[Place, str]:

@@ -91,4 +91,9 @@ def problems(kind: Kind, new: Body, old: Body | None) -> Iterator[str]:
     if found:
         yield from found
         return
-    yield from schemas.broken_rules(new, ABSENT if old is None else old, _schema(kind.kind), IN_PYTHON)
+    yield from broken_rules(kind, new, old)
+
+
+def broken_rules(kind: Kind, new: Body, old: Body | None) -> Iterator[str]:
+    """What the rules find wrong."""
+    return schemas.broken_rules(new, ABSENT if old is None else old, _schema(kind.kind), IN_PYTHON)

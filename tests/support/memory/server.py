@@ -46,13 +46,7 @@ class Server:
         if place.namespace in self.terminating:
             said = f"{kind.plural} {meta.get('name')!r} is forbidden: namespace {place.namespace} is being terminated"
             raise refusal(403, "Forbidden", said, "NamespaceTerminating")
-        version = meta.pop("resourceVersion", None)
-        for name in ("deletionTimestamp", "deletionGracePeriodSeconds"):
-            meta.pop(name, None)
-        meta.pop("generation", None)
-        meta |= {"uid": f"uid-{next(self._numbers)}-{kind.plural}", "creationTimestamp": now()}
-        if kind.generation:
-            meta["generation"] = 1
+        version = self._born(kind, new).pop("resourceVersion", None)
         if kind.status:
             new.pop("status", None)
         if kind is JOBS:
@@ -62,10 +56,30 @@ class Server:
             raise invalid(kind.plural, meta.get("name", ""), problems)
         if version and version.isdecimal() and int(version):
             raise unintelligible("resourceVersion should not be set on objects to be created")
-        made = Place(kind, place.namespace, meta["name"])
-        if self.store.find(made):
-            raise refusal(409, "AlreadyExists", f"{kind.plural} {made.name!r} already exists")
-        return shown(kind, self.store.put(made, new))
+        return self._stored(Place(kind, place.namespace, meta["name"]), new)
+
+    def put(self, place: Place, body: Body) -> Body:
+        """Make an object as it is given, complete or not: there is no judging what it says. Raises AlreadyExists."""
+        new = {name: value for name, value in copied(body).items() if name not in ("apiVersion", "kind")}
+        meta = new["metadata"]
+        meta["namespace"] = place.namespace
+        self._born(place.kind, new)
+        return self._stored(Place(place.kind, place.namespace, meta["name"]), new)
+
+    def _born(self, kind: Kind, new: Body) -> Body:
+        """Give a new object the metadata that only the API server can give."""
+        meta: Body = new["metadata"]
+        for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
+            meta.pop(name, None)
+        meta |= {"uid": f"uid-{next(self._numbers)}-{kind.plural}", "creationTimestamp": now()}
+        if kind.generation:
+            meta["generation"] = 1
+        return meta
+
+    def _stored(self, place: Place, new: Body) -> Body:
+        if self.store.find(place):
+            raise refusal(409, "AlreadyExists", f"{place.kind.plural} {place.name!r} already exists")
+        return shown(place.kind, self.store.put(place, new))
 
     def replace(self, place: Place, body: Any, *, sub: str = "", strict: bool = False) -> Body:
         """PUT an object, or its status."""
@@ -111,8 +125,6 @@ class Server:
         """Write object and status at once, at whatever version: what a controller of the cluster has done to it."""
         old = read(place.kind, self.store.have(place))
         new["metadata"] = metadata.check_types(new["metadata"])
-        if place.kind.custom:
-            new = custom.decoded(place.kind, new, strict=False)
         return self._commit(place, new, old, by_controller=True)
 
     def _update(self, place: Place, new: Body, sub: str) -> Body:
@@ -145,7 +157,9 @@ class Server:
             meta["generation"] += 1
         problems = [] if by_controller else list(metadata.problems(kind, meta))
         problems += metadata.update_problems(meta, old["metadata"], by_controller=by_controller)
-        if kind.custom or not by_controller:
+        if by_controller and kind.custom:
+            problems += custom.broken_rules(kind, new, shown(kind, old))
+        elif not by_controller:
             problems += _problems(kind, new, shown(kind, old))
         if problems:
             raise invalid(kind.plural, place.name, problems)
