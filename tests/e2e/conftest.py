@@ -8,8 +8,10 @@ from tests.support.api import Api
 from tests.support.fixtures import Operators
 from tests.support.kubectl import Kubectl
 from tests.support.lost_nodes import work_on_lost_nodes
+from tests.support.operations import operation
 from tests.support.stage import Stage
 from tests.support.stages import NewStage
+from tests.support.workers import endless_job
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +28,24 @@ def lost_nodes(new_stage: NewStage) -> Iterator[Stage]:
         yield made
 
 
+@pytest.fixture(scope="session")
+def orphaned(new_stage: NewStage) -> Iterator[Stage]:
+    """Work whose operator was killed as soon as the work had begun; its Job may run for 80 seconds."""
+    with new_stage() as made:
+        limits = {"scheduleToStart": "15s", "startToClose": "5s"}
+        made.create(operation("orphan", job=endless_job(), timeouts=limits))
+        made.has_condition("orphan", "Started", "True", "Started")
+        made.operators.started[0].kill()
+        yield made
+
+
 @pytest.fixture(scope="session", autouse=True)
 def begun(request: pytest.FixtureRequest) -> None:
     """What Kubernetes takes more than a minute for begins before the first test, so that nobody waits for it."""
-    if any("lost_nodes" in getattr(item, "fixturenames", ()) for item in request.session.items):
-        request.getfixturevalue("lost_nodes")
+    asked = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    for name in ("lost_nodes", "orphaned"):
+        if name in asked:
+            request.getfixturevalue(name)
 
 
 @pytest.fixture

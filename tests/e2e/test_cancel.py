@@ -19,7 +19,7 @@ def stage(module_stage):
     module_stage.create(
         operation("polite", job=HALF),
         operation("deaf", job=deaf_job(grace_seconds=2)),
-        operation("talkative", job=endless_job("echo leaving; exit 143")),
+        operation("talkative", job=endless_job("echo leaving; exit 1")),
         operation("fickle", job=HALF),
         operation("withheld", job=shell_job("exit 0"), suspend=True),
         operation("refused", job=shell_job("exit 0"), suspend=True, cancel={"reason": "never mind"}),
@@ -71,10 +71,10 @@ def test_work_that_ignores_sigterm_is_killed_after_its_grace_period(stage):
 
 @pytest.mark.promise("CANCEL-4")
 def test_the_log_of_cancelled_work_is_no_result(stage):
-    """A worker that logs a line and exits 143 leaves that line as its message, which nobody takes for a value."""
+    """A worker that logs a line and exits 1 leaves that line as its message, which nobody takes for a value."""
     status = cancelled(stage, "talkative")
 
-    assert status["attempts"]["last"]["exitCode"] == 143
+    assert status["attempts"]["last"]["exitCode"] == 1
     assert "result" not in status
 
 
