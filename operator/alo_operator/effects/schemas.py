@@ -19,10 +19,10 @@ from alo_operator.errors import SchemasUnavailable
 logger = logging.getLogger(__name__)
 
 PROGRAM: Final = Path(__file__).with_name("schema_judge.py")
-# On the wall; the process ends itself after a second of CPU, and on a busy machine that takes longer.
+# On the wall; the process ends itself after half a second of CPU, and on a busy machine that takes longer.
 PATIENCE: Final = 30.0
 REMEMBERED: Final = 1000
-_TOO_EXPENSIVE: Final = "judging by it takes more than a second or 160 MiB; make it simpler"
+_TOO_EXPENSIVE: Final = "judging by it takes more than half a second or 160 MiB; make it simpler"
 _ABSENT: Final = object()
 
 
@@ -109,9 +109,11 @@ class _Judge:
             async with asyncio.timeout(PATIENCE):
                 await process.stdin.drain()
                 line = await process.stdout.readline()
-        except (ConnectionError, TimeoutError) as error:
+        except ConnectionError:
+            line = b""  # it has ended
+        except TimeoutError as error:
             await self.stop()
-            raise SchemasUnavailable(f"no verdict within {PATIENCE:.0f} s: {type(error).__name__}") from error
+            raise SchemasUnavailable(f"no verdict within {PATIENCE:.0f} s") from error
         except asyncio.CancelledError:
             await self.stop()  # its answer would be taken for that to the next question
             raise
