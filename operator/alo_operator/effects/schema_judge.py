@@ -1,8 +1,8 @@
 """The process that judges by JSON Schemas; started by `schemas`, it knows nothing of the operator.
 
 Schemas come from users. Some cost more than anybody has (references that double at each step), and the library holds
-the interpreter meanwhile, so all of it happens here, where it may take its own process down: after half a second of CPU for
-one question, or with 160 MiB.
+the interpreter meanwhile, so all of it happens here, where it may take its own process down: after half a second of
+CPU for one question, or with 160 MiB.
 
 One question a line on stdin, as JSON: {"key", "value"?, "schema"?}. A schema is compiled once and kept under its key;
 without "value" it is only compiled. One answer a line on stdout: {"unknown": true} where the key has to come with its
