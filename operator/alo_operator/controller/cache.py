@@ -7,20 +7,17 @@ whose time has come is read again, whole, and goes back to rest after its pass.
 
 from __future__ import annotations
 
-import math
-import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from alo_operator.api.names import FINALIZER
-from alo_operator.api.phases import Promise
+from alo_operator.controller.resting import Resting, rests
 from alo_operator.controller.templates import Templates
 from alo_operator.controller.turns import Turns
-from alo_operator.desired.fields import number, section, text
+from alo_operator.desired.fields import text
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Notes, Observed, OperationView
 from alo_operator.desired.retention import Keeping
@@ -28,27 +25,6 @@ from alo_operator.desired.settings import DEFAULTS, Settings
 from alo_operator.effects import clock
 
 _REMEMBERED_DELETIONS: Final = 20_000
-
-
-class Resting(NamedTuple):
-    """All that is kept of an operation with nothing due; moments are in whole seconds since 1970, None is never.
-
-    `job`: whether it still has a Job, as far as anybody has seen; only then does `job_due` mean anything.
-    """
-
-    namespace: str
-    name: str
-    resource_version: int
-    job: bool = False
-    job_due: int | None = None
-    record_due: int | None = None
-
-    @property
-    def due(self) -> int | None:
-        """When something of it is due."""
-        if self.job and self.job_due is not None and (self.record_due is None or self.job_due < self.record_due):
-            return self.job_due
-        return self.record_due
 
 
 @dataclass(slots=True)
@@ -92,7 +68,7 @@ class Cache:
         old = self._operations.get(uid)
         if uid in self._deleted or (old is not None and old.resource_version >= version):
             return False
-        if _rests(body):
+        if rests(body):
             self._rest(uid, body, version)
             return not isinstance(old, Resting)
         if isinstance(old, Resting):
@@ -122,9 +98,8 @@ class Cache:
         if record_due and not (wake and wake <= record_due):
             record_due = None
         self._forget_work(view.uid)
-        self._operations[view.uid] = Resting(
-            sys.intern(view.namespace), view.name, view.resource_version, job, _seconds(job_due), _seconds(record_due)
-        )
+        place = view.namespace, view.name
+        self._operations[view.uid] = Resting.of(place, view.resource_version, job, job_due, record_due)
 
     def due(self, uid: str) -> int | None:
         """When something is due of an operation that rests, in seconds since 1970; None: never, or it does not rest."""
@@ -262,9 +237,9 @@ class Cache:
         )
 
     def _rest(self, uid: str, body: Mapping[str, Any], version: int) -> None:
-        job_due, record_due = map(_seconds, self._due(Keeping.from_body(body)))
-        namespace, name = sys.intern(text(body, "metadata", "namespace")), text(body, "metadata", "name")
-        self._operations[uid] = Resting(namespace, name, version, self._has_job(uid), job_due, record_due)
+        place = text(body, "metadata", "namespace"), text(body, "metadata", "name")
+        due = self._due(Keeping.from_body(body))
+        self._operations[uid] = Resting.of(place, version, self._has_job(uid), *due)
         self.turns.left(uid)
         self._forget_work(uid)
 
@@ -295,19 +270,3 @@ class Cache:
 
 
 _NOTHING: Final = Notes()
-
-
-def _seconds(moment: datetime | None) -> int | None:
-    """A moment in whole seconds, never too early."""
-    return None if moment is None else math.ceil(moment.timestamp())
-
-
-def _rests(body: Mapping[str, Any]) -> bool:
-    """Whether nothing is due until somebody changes the object; read off the raw one: a restart meets thousands."""
-    status = section(body, "status")
-    if text(status, "promise") in ("", Promise.PENDING):
-        return False
-    finalizers = section(body, "metadata").get("finalizers") or ()
-    return FINALIZER not in finalizers and number(status, "observedGeneration") >= number(
-        body, "metadata", "generation"
-    )

@@ -3,7 +3,8 @@
 import pytest
 
 from alo_operator.api.model import to_wire
-from alo_operator.controller.cache import Cache, Resting
+from alo_operator.controller.cache import Cache
+from alo_operator.controller.resting import Resting
 from alo_operator.desired import record
 from alo_operator.desired.observed import Notes
 from tests.support.builders import UID, at, make_job, make_operation
