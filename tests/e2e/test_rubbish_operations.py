@@ -14,7 +14,6 @@ pytestmark = pytest.mark.needs(Capability.REAL_KUBELET, Capability.LOAD_IMAGE)
 
 CALLBACK = {"name": "billing", "url": "https://billing.example/alo", "format": "CloudEvents"}
 UNBUILT = {  # each field that is not built yet -> an operation that uses it
-    "spec.templateRef": operation("unbuilt-template", template="resize-image"),
     "spec.callbacks": operation("unbuilt-callbacks", job=shell_job(""), callbacks=[CALLBACK]),
 }
 
@@ -58,6 +57,7 @@ def stage(module_stage):
     module_stage.create(
         *[operation(name, job=job) for name, (job, _) in REFUSED_JOBS.items()],
         *[UNBUILT[path] for path in NOT_SUPPORTED],
+        operation("unbuilt-withdrawn", job=shell_job(""), callbacks=[CALLBACK]),
         operation("bad-image-name", job=image_job("UPPER CASE!!")),
         operation("too-much-input", job=shell_job("exit 0"), input={"text": "x" * 64 * 1024}),
     )
@@ -115,7 +115,7 @@ def test_a_refused_operation_can_be_mended_or_deleted(stage):
     """Taking the unbuilt field out starts the work; deleting takes no time."""
     stage.has_condition("unbuilt-callbacks", "Accepted", "False", "NotSupported")
     stage.kubectl("patch", "aop", "unbuilt-callbacks", "--type=merge", "--patch", '{"spec":{"callbacks":null}}')
-    stage.kubectl("delete", "aop", "unbuilt-template", "--timeout=10s")
+    stage.kubectl("delete", "aop", "unbuilt-withdrawn", "--timeout=10s")
 
     assert stage.settled("unbuilt-callbacks")["phase"] == "Succeeded"
 
