@@ -80,6 +80,7 @@ def most_at_once(found):
     return most
 
 
+@pytest.mark.promise("TPL-8")
 def test_never_more_run_than_the_limit_says_and_the_oldest_go_first(stage, audit):
     """Thirty at a limit of three, six in single file: in their order, each for the price of any other operation."""
     since = stage.now()
@@ -102,6 +103,7 @@ def test_never_more_run_than_the_limit_says_and_the_oldest_go_first(stage, audit
     assert [name for name, one in told.items() if name and one.kinds() not in (SHORT, LONG)] == []
 
 
+@pytest.mark.promise("TPL-8")
 def test_waiting_costs_nothing_and_can_be_ended_in_every_way(stage, audit):
     """No write and no read while it waits; cancelled, deleted, late or paused before its turn, it never gets a Job."""
     offer(stage, "held", 1, seconds=600)
@@ -145,6 +147,7 @@ def test_waiting_costs_nothing_and_can_be_ended_in_every_way(stage, audit):
         assert stage.jobs(name) == []
 
 
+@pytest.mark.promise("TPL-8")
 def test_a_higher_limit_lets_more_in_and_a_lower_one_stops_nobody(stage):
     """The template as it is now decides who may start; what runs, runs on."""
     offer(stage, "grows", 1, seconds=600)
@@ -172,6 +175,7 @@ def limit_to(stage, name, limit):
     stage.api.patch("operationtemplates", name, {"spec": {"concurrency": {"limit": limit}}}, stage.namespace)
 
 
+@pytest.mark.promise("TPL-8")
 def test_kills_of_the_operator_never_exceed_the_limit(stage, audit):
     """Killed again and again, each time with Jobs running: three at most, one Job each, and all come to their end."""
     chance = dice()
@@ -191,6 +195,7 @@ def test_kills_of_the_operator_never_exceed_the_limit(stage, audit):
     assert [name for name in names if len(stage.jobs(name)) != 1] == []
 
 
+@pytest.mark.promise("TPL-8")
 def test_a_failover_never_exceeds_the_limit(stage):
     """The leader dies with Jobs running; who takes over counts them before letting anybody in."""
     since = stage.now()

@@ -67,6 +67,7 @@ def stage(api, namespace, kubectl, operators):
     return Stage(api, namespace, kubectl, operators)
 
 
+@pytest.mark.promise("TPL-9")
 def test_hostile_schemas_end_their_own_operations_and_no_others(stage):
     """Each gets its clear answer, three at a time; plain operations and those of a good schema go through."""
     operator = stage.operators.start()

@@ -18,6 +18,7 @@ INPUT_SCHEMA = {
 COUNT_SCHEMA = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
 # Waits for SIGTERM, or for nobody: what runs when its template is changed.
 SLOW = endless_job("exit 0", grace_seconds=3)
+SLOW_COUNT = result_job("sleep 3; echo '{\"count\": 1}'")
 ECHO = (
     'printf \'{"width": "%s", "label": "%s", "note": "%s", "flags": "%s", "id": "%s"}\' '
     '"$WIDTH" "$LABEL" "${NOTE-absent}" "$(echo "$FLAGS" | sed s/\\"/q/g)" "$ALO_ID"'
@@ -44,7 +45,7 @@ TEMPLATES = (
     ),
     template("strict", job=result_job("echo 1"), inputSchema=INPUT_SCHEMA),
     template("counts", job=result_job("cat /alo/in/input.json"), resultSchema=COUNT_SCHEMA),
-    template("slow-count", job=result_job("sleep 3; echo '{\"count\": 1}'"), resultSchema=COUNT_SCHEMA),
+    template("slow-count", job=SLOW_COUNT, resultSchema=COUNT_SCHEMA),
     template("silent", job=shell_job("exit 0"), resultSchema=COUNT_SCHEMA),
     template("edited", job=SLOW, timeouts={"startToClose": "1h"}),
     template("removed", job=result_job("sleep 4; echo 1"), resultSchema={"type": "integer"}),
@@ -90,6 +91,7 @@ def failed(stage, name):
     return status["failure"]
 
 
+@pytest.mark.promise("TPL-1", "TPL-4")
 def test_the_input_becomes_variables_and_nothing_else(stage):
     """Strings as they are, other values as JSON, what is absent as the template has it; $(...) is no reference."""
     assert stage.settled("echo")["result"]["value"] == {
@@ -102,12 +104,14 @@ def test_the_input_becomes_variables_and_nothing_else(stage):
     assert stage.settled("echo-own")["result"]["value"]["width"] == "set by the template"
 
 
+@pytest.mark.promise("TPL-5")
 def test_defaults_of_the_template_apply_one_by_one(stage):
     """A timeout that the operation gives itself counts, the others are the template's; status shows both and whose."""
     taken, own = stage.settled("echo"), stage.settled("echo-own")
 
     assert taken["effective"]["timeouts"] == {"scheduleToClose": "2h", "startToClose": "1h"}
     assert own["effective"]["timeouts"] == {"scheduleToClose": "3h", "startToClose": "1h"}
+    assert taken["effective"]["retention"]["record"] == "720h"
     assert taken["template"]["generation"] == 1
     assert taken["template"]["digest"].startswith("v1:sha256:")
     assert taken["template"]["retention"] == {"record": "720h"}
@@ -115,6 +119,7 @@ def test_defaults_of_the_template_apply_one_by_one(stage):
     assert "timeouts" not in stage.operation("echo")["spec"]
 
 
+@pytest.mark.promise("TPL-5")
 def test_a_timeout_of_the_template_ends_the_work(stage):
     """As one of the operation's own would."""
     status = stage.settled("hurried")
@@ -122,6 +127,7 @@ def test_a_timeout_of_the_template_ends_the_work(stage):
     assert (status["phase"], status["failure"]["reason"]) == ("TimedOut", "StartToCloseTimeout")
 
 
+@pytest.mark.promise("TPL-2")
 def test_an_input_that_does_not_match_is_refused_with_the_place(stage):
     """No Job is made; the message names the field and what is expected there."""
     failure = failed(stage, "misfits")
@@ -132,6 +138,7 @@ def test_an_input_that_does_not_match_is_refused_with_the_place(stage):
     assert stage.settled("fits")["phase"] == "Succeeded"
 
 
+@pytest.mark.promise("TPL-3")
 def test_a_result_that_does_not_match_is_a_failure(stage):
     """The worker exited 0, and the promise is rejected all the same, naming the place."""
     assert stage.settled("counts")["result"]["value"] == {"count": 3}
@@ -148,6 +155,7 @@ def test_a_result_that_does_not_match_is_a_failure(stage):
     assert status["attempts"]["count"] == 1
 
 
+@pytest.mark.promise("TPL-3")
 def test_a_promised_result_that_is_not_given_is_a_failure(stage):
     """Exit 0 and nothing written breaks a resultSchema."""
     failure = stage.settled("silent")["failure"]
@@ -155,28 +163,31 @@ def test_a_promised_result_that_is_not_given_is_a_failure(stage):
     assert (failure["reason"], "gave no result" in failure["message"]) == ("InvalidResult", True)
 
 
-def test_a_promised_result_that_is_lost_is_a_failure(stage):
-    """The Job is Complete and its pod is gone before an operator has read it: the work is not run again."""
-    stage.create(operation("lost", template="slow-count"))
-    stage.job("lost")
-    operator = stage.operators.started[0]
+@pytest.mark.promise("TPL-3", "RESULT-4")
+def test_a_lost_result_is_a_failure_only_where_one_was_promised(stage):
+    """The Job is Complete and its pod gone before an operator has read it: the work is not run again, either way."""
+    stage.create(operation("lost", template="slow-count"), operation("lost-freely", job=SLOW_COUNT))
+    names, operator = ("lost", "lost-freely"), stage.operators.started[0]
+    for name in names:
+        stage.job(name)
     operator.pause()
     try:
-        wait_for(
-            lambda: any(one["type"] == "Complete" for one in stage.job("lost").get("status", {}).get("conditions", [])),
-            60,
-            "the Job of lost is Complete",
-        )
-        for pod in stage.pods("lost"):
-            stage.api.delete("pods", pod["metadata"]["name"], stage.namespace)
-        wait_for(lambda: not stage.pods("lost"), 30, "its pod is gone")
+        for name in names:
+            wait_for(lambda name=name: complete(stage.job(name)), 60, f"the Job of {name} is Complete")
+            for pod in stage.pods(name):
+                stage.api.delete("pods", pod["metadata"]["name"], stage.namespace)
+            wait_for(lambda name=name: not stage.pods(name), 30, f"the pod of {name} is gone")
     finally:
         operator.thaw()
 
     failure = stage.settled("lost")["failure"]
-
     assert (failure["type"], failure["reason"]) == ("InfrastructureFailed", "ResultLost")
-    assert len(stage.jobs("lost")) == 1
+    stage.has_condition("lost-freely", "Succeeded", "True", "ResultLost")
+    assert [len(stage.jobs(name)) for name in names] == [1, 1]
+
+
+def complete(job):
+    return any(one["type"] == "Complete" for one in job.get("status", {}).get("conditions", []))
 
 
 def test_a_template_that_can_never_run_is_named(stage):
@@ -188,6 +199,7 @@ def test_a_template_that_can_never_run_is_named(stage):
         assert words in failure["message"]
 
 
+@pytest.mark.promise("TPL-7")
 def test_an_edit_touches_only_what_has_not_started(stage):
     """The one that runs keeps its timeouts and its generation; the one held back starts with the new ones."""
     stage.started("runs-on")
@@ -211,6 +223,7 @@ def test_an_edit_touches_only_what_has_not_started(stage):
     assert stage.settled("runs-on")["phase"] == "Cancelled"
 
 
+@pytest.mark.promise("TPL-7")
 def test_operations_outlive_their_template(stage):
     """It is deleted while they run: they run on, and what it promised still holds."""
     stage.job("outlives")
@@ -221,6 +234,7 @@ def test_operations_outlive_their_template(stage):
     assert (status["phase"], status["result"]["value"]) == ("Succeeded", 1)
 
 
+@pytest.mark.promise("TPL-6")
 def test_a_missing_template_is_waited_for(stage):
     """Accepted is False and says what is missing; nothing stalls; timeouts, pause and cancel work meanwhile."""
     said = stage.has_condition("orphan", "Accepted", "False", "TemplateNotFound")
@@ -242,6 +256,7 @@ def test_a_missing_template_is_waited_for(stage):
     assert stage.jobs("orphan-late") == stage.jobs("orphan-cancelled") == []
 
 
+@pytest.mark.promise("STATUS-6")
 def test_kubectl_shows_and_selects_by_template(stage):
     """A wide column names it, and the API server selects by it."""
     selected = stage.kubectl("get", "aop", "--field-selector", "spec.templateRef.name=strict", "-o", "name").stdout

@@ -11,6 +11,7 @@ from alo_operator.api.conditions import CancelSource, ConditionType, FailureType
 from alo_operator.api.phases import MEANING_OF, Phase
 from alo_operator.api.reports import HTTP_STATUS
 from alo_operator.api.spec import OperationSpec
+from alo_operator.desired.template_view import TemplateView
 from alo_operator.desired.unsupported import NOT_SUPPORTED, unsupported_fields
 from tests.house.repository import ROOT, files, text
 
@@ -104,9 +105,16 @@ def test_the_manifest_in_the_readme_is_the_sample():
 def test_samples_and_the_demo_use_only_what_is_built():
     """No manifest that we show has a field that the operator would refuse."""
     shown = [path for path in files() if path.match("manifests/samples/*.yaml") or path.match("demo/operations/*.yaml")]
-    specs = {str(path): OperationSpec.model_validate(yaml.safe_load(text(path))["spec"]) for path in shown}
+    bodies = {str(path): yaml.safe_load(text(path)) for path in shown}
+    specs = {
+        path: OperationSpec.model_validate(body["spec"])
+        for path, body in bodies.items()
+        if body["kind"] == "AsyncOperation"
+    }
+    templates = {path: TemplateView.from_body(body) for path, body in bodies.items() if path not in specs}
 
     assert len(specs) >= 5
+    assert {path: view.problem for path, view in templates.items()} == dict.fromkeys(templates, "")
     assert {path: unsupported_fields(spec) for path, spec in specs.items()} == dict.fromkeys(specs, ())
 
 

@@ -46,6 +46,7 @@ def test_an_unknown_template_is_looked_for():
     assert plan(make_observed(asked()), at(0)) == Plan(look=Look.TEMPLATE)
 
 
+@pytest.mark.promise("TPL-6")
 def test_a_missing_template_is_said_once_and_waited_for():
     """Nothing stalls, and nothing is made; the same again says nothing."""
     operation = asked()
@@ -87,6 +88,7 @@ def test_nothing_of_the_template_is_in_status_before_the_job():
     assert decided.wake == at(7200)
 
 
+@pytest.mark.promise("TPL-7")
 def test_status_says_what_the_job_was_made_from():
     """Not what the template says by now."""
     then, now = (make_template().generation(g).spec(timeouts={"startToClose": t}) for g, t in ((1, "1h"), (2, "1s")))
@@ -206,6 +208,7 @@ def variables(env, given):
     return {one["name"]: one["value"] for one in input_variables(template.view(), given)}
 
 
+@pytest.mark.promise("TPL-4")
 def test_variables_take_strings_as_they_are_and_the_rest_as_json():
     """A missing field makes none; a dollar is doubled, so that the kubelet replaces nothing."""
     env = {"A": "a", "B": "b", "C": "c", "D": "missing", "E": "e"}

@@ -74,6 +74,7 @@ def test_a_schema_that_is_none_is_unusable(schema, words):
         assert (found.finding, words in found.message) == (Finding.UNUSABLE, True)
 
 
+@pytest.mark.promise("TPL-9")
 def test_a_schema_that_costs_too_much_takes_only_its_process_down():
     """After half a second of CPU; it is tried once more elsewhere, and from then on only there."""
 
