@@ -117,7 +117,8 @@ def test_work_that_waits_for_its_start_is_paused_and_resumed(stage):
     (before,) = wait_for(lambda: stage.pods("nowhere"), 30, "the pod is there")
     stage.edit("nowhere", suspend=True)
     stage.has_condition("nowhere", "Suspended", "True", "Paused")
-    assert (stage.status("nowhere")["phase"], stage.pods("nowhere")) == ("Paused", [])
+    assert stage.status("nowhere")["phase"] == "Paused"
+    wait_for(lambda: not stage.pods("nowhere"), 30, "the pod is gone")
     assert stage.condition("nowhere", "Started")["reason"] == "Paused"
 
     stage.edit("nowhere", suspend=False)
