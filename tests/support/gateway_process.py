@@ -46,7 +46,9 @@ class Gateways:
     folder: Path
     started: list[GatewayProcess] = field(default_factory=list)
 
-    def start(self, identity: str = "gateway-0", arguments: Sequence[str] = (), **settings: Any) -> GatewayProcess:
+    def start(
+        self, identity: str = "gateway-0", arguments: Sequence[str] = (), *, wait: bool = True, **settings: Any
+    ) -> GatewayProcess:
         """Start one; `settings` are further fields of GatewayProcess."""
         host = self.cluster.host_address or "127.0.0.1"
         with socket.create_server((host, 0)) as server:
@@ -58,7 +60,7 @@ class Gateways:
             identity=identity, log_file=self.folder / f"{identity}.log", arguments=arguments, **settings
         )
         self.started.append(gateway)
-        return gateway.start()
+        return gateway.start(wait=wait)
 
     def end(self) -> None:
         """End all gateways. Raises AssertionError for one that does not obey or that logged an unexpected error."""
