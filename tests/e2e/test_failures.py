@@ -136,6 +136,7 @@ def test_an_exit_code_that_counts_uses_up_the_tries(stage):
     assert causes(status)[0] == ("Job", "BackoffLimitExceeded")
 
 
+@pytest.mark.promise("JOB-3")
 def test_an_evicted_pod_is_replaced_and_uses_up_no_attempt(stage):
     """As in the drain of a node: the second pod gives the result, and it is the first attempt that counts."""
     status = stage.settled("evicted-once")

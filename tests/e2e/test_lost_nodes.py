@@ -52,6 +52,7 @@ def test_deletion_of_work_on_a_dead_node_does_not_hang(lost_nodes):
     assert GONE in event["message"]
 
 
+@pytest.mark.promise("JOB-3")
 def test_work_on_a_deleted_node_is_moved_without_using_up_an_attempt(lost_nodes):
     """Kubernetes takes the pod away as disrupted; the Job's next one runs elsewhere, and it is the first attempt."""
     status = lost_nodes.settled(MOVED)

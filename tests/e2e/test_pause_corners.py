@@ -10,7 +10,7 @@ from tests.support.workers import endless_job, result_job, unschedulable_job
 pytestmark = pytest.mark.needs(Capability.REAL_KUBELET, Capability.LOAD_IMAGE)
 
 ENDING = ("ending-0", "ending-1", "ending-2")
-UNSEEN = ("done-cancelled", "done-paused", "done-deleted")
+UNSEEN = ("done-cancelled", "done-paused", "done-deleted", "done-lost")
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,9 @@ def asleep(stage):
     stage.api.delete("asyncoperations", "done-deleted", stage.namespace)
     for name in UNSEEN:
         wait_for(lambda name=name: stage.job(name)["status"].get("succeeded") == 1, 60, "the Job is complete")
+    (pod,) = stage.pods("done-lost")
+    stage.api.delete("pods", pod["metadata"]["name"], stage.namespace)
+    wait_for(lambda: not stage.pods("done-lost"), 30, "the pod is gone")
     operator.thaw()
 
 
@@ -76,6 +79,17 @@ def test_work_complete_before_its_deletion_was_seen_has_succeeded(stage):
     events = stage.events("asyncoperations", stage.since)
     last = [event.object["status"] for event in events if event.name == "done-deleted"][-1]
     assert (last["phase"], last["result"]["value"]) == ("Succeeded", 7)
+
+
+@pytest.mark.promise("RESULT-4")
+def test_work_complete_whose_pod_is_gone_has_succeeded_without_a_value(stage):
+    """Nobody saw the result before the pod was deleted; the work is not run again for it."""
+    status = stage.settled("done-lost")
+
+    assert (status["phase"], status["promise"], "result" in status) == ("Succeeded", "Fulfilled", False)
+    assert stage.condition("done-lost", "Succeeded")["reason"] == "ResultLost"
+    assert len(stage.jobs("done-lost")) == 1
+    assert stage.pods("done-lost") == []
 
 
 @pytest.mark.parametrize("name", ENDING)
