@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.cluster.providers import Capability
-from tests.support.operations import operation, python_job, shell_job
+from tests.support.operations import operation, python_job, shell_job, template
 from tests.support.waiting import wait_for
 from tests.support.workers import endless_job
 
@@ -44,6 +44,12 @@ touch /shared/tried; exit 1
 STOPPED = endless_job(f'{WGET} --post-data "[1, 2]" "$ALO_REPORT_URL/result"; exit 1', grace_seconds=30)
 
 
+def judged(longest):
+    """A template whose results are lists of words, none longer than that."""
+    words = {"type": "array", "items": {"type": "string", "maxLength": longest}}
+    return {"job": shell_job(SHELL), "resultSchema": {"type": "object", "properties": {"words": words}}}
+
+
 def retried_job(namespace):
     """A Job with one retry; both attempts see the same folder of their node."""
     job = shell_job(RETRIED, backoffLimit=1)
@@ -55,7 +61,12 @@ def retried_job(namespace):
 
 @pytest.fixture(scope="module")
 def stage(reporting_stage):
+    for name, longest in (("long-words", 6000), ("short-words", 10)):
+        made = template(name, **judged(longest))
+        reporting_stage.api.create("operationtemplates", made, reporting_stage.namespace)
     reporting_stage.create(
+        operation("long-words", template="long-words"),
+        operation("short-words", template="short-words"),
         operation("retried", job=retried_job(reporting_stage.namespace)),
         operation("shell", job=shell_job(SHELL)),
         operation("python", job=python_job(PYTHON)),
@@ -108,6 +119,19 @@ def test_the_attempt_that_succeeds_gives_the_result(stage):
     assert (status["phase"], status["attempts"]["count"]) == ("Succeeded", 2), status
     (last,) = [pod for pod in stage.pods("retried") if pod["status"]["phase"] == "Succeeded"]
     assert status["result"]["value"] == last["metadata"]["uid"]
+
+
+@pytest.mark.promise("TPL-3")
+def test_a_reported_result_is_judged_by_the_schema_of_its_template(stage):
+    """Also one that is in a ConfigMap."""
+    assert "ref" in stage.settled("long-words")["result"]
+
+    failure = stage.settled("short-words")["failure"]
+
+    assert (failure["reason"], "at /words/0: the value is longer than 10" in failure["message"]) == (
+        "InvalidResult",
+        True,
+    ), failure
 
 
 @pytest.mark.promise("REPORT-8")

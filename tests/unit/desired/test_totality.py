@@ -1,5 +1,6 @@
 """Whatever anybody writes into an object, a plan comes of it, and the same plan every time."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,12 +10,16 @@ from hypothesis import strategies as st
 from alo_operator.api.model import to_wire
 from alo_operator.api.phases import Phase, Promise
 from alo_operator.api.status import OperationStatus
+from alo_operator.desired.adoption import Adopted
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Notes, Observed, OperationView
 from alo_operator.desired.plan import plan
 from alo_operator.desired.pod_view import PodView
 from alo_operator.desired.steps import CreateJob, WriteStatus
+from alo_operator.desired.template_view import TemplateView
+from alo_operator.desired.verdict import Finding, Verdict
 from tests.support.builders import NOON, UID, at, make_job, make_operation, make_pod
+from tests.support.building_templates import make_template
 from tests.support.plans import condition
 
 TIMES = st.sampled_from(
@@ -72,6 +77,22 @@ SPEC = fields(
     readyWhen=st.sampled_from(["Accepted", "Started", "Succeeded"]),
     callbacks=RUBBISH,
 )
+TEMPLATED = fields(
+    templateRef=st.just({"name": "t"}),
+    input=RUBBISH | fields(width=RUBBISH),
+    timeouts=fields(startToClose=LIMITS),
+    suspend=st.booleans(),
+    readyWhen=st.sampled_from(["Accepted", "Started", "Succeeded"]),
+)
+TEMPLATE_SPEC = fields(
+    job=fields(metadata=fields(annotations=RUBBISH), spec=JOB_SPEC),
+    env=st.just([{"name": "WIDTH", "fromInput": "width"}]),
+    inputSchema=RUBBISH | st.just({}),
+    resultSchema=RUBBISH | st.just({}),
+    timeouts=fields(scheduleToStart=LIMITS, startToClose=LIMITS),
+    retention=fields(job=LIMITS),
+    concurrency=st.just({"limit": 1}),
+)
 TYPES = st.sampled_from(["Started", "Suspended", "Succeeded", "Ready"])
 CONDITION = fields(type=WORDS | TYPES, status=WORDS, lastTransitionTime=TIMES, reason=WORDS, message=WORDS)
 STATUS = fields(
@@ -123,18 +144,24 @@ OPERATIONS = st.builds(
     ),
     st.booleans(),
     st.integers(1, 3),
-    st.none() | SPEC,
+    st.none() | SPEC | TEMPLATED,
     st.none() | STATUS,
     MAYBE_DELETING,
 )
+TEMPLATES = TEMPLATE_SPEC.map(lambda spec: TemplateView.from_body(make_template().body() | {"spec": spec}))
+VERDICTS = st.none() | st.sampled_from(list(Finding)).map(lambda found: Verdict(found, "x" * 3000))
 JOBS = st.builds(
-    lambda spec, status, deleting, owned: JobView.from_body(
-        changed((make_job() if owned else make_job().of_somebody_else()).body(), deleting, spec=spec, status=status)
+    lambda spec, status, deleting, owned, template: replace(
+        JobView.from_body(
+            changed((make_job() if owned else make_job().of_somebody_else()).body(), deleting, spec=spec, status=status)
+        ),
+        adopted=template and Adopted.of(template),
     ),
     st.none() | JOB_SPEC,
     st.none() | JOB_STATUS,
     MAYBE_DELETING,
     st.sampled_from([True, True, True, False]),
+    st.none() | TEMPLATES,
 )
 PODS = st.builds(
     lambda status, deleting: PodView.from_body(changed(make_pod().body(), deleting, status=status)),
@@ -157,6 +184,11 @@ SEEN = st.builds(
         listening=st.booleans(),
         last_words=st.none() | st.lists(PODS, max_size=2).map(tuple),
     ),
+    template=st.none() | TEMPLATES,
+    template_gone=st.booleans(),
+    input_verdict=VERDICTS,
+    result_verdict=VERDICTS,
+    turn=st.none() | st.booleans(),
 )
 
 
