@@ -107,9 +107,11 @@ def test_reports_cost_the_operator_nothing(stage, answers):
 
     found = histories(stage.audit, list(answers), stage.namespace)
 
-    most = [Deed.FINALIZER, Deed.JOB, Deed.SAID, Deed.SETTLED, Deed.RELEASED]
-    assert {name: found[name].kinds() for name in answers} == dict.fromkeys(answers, most)
     for name in answers:
+        # Work that ends at once is never said to be running.
+        said = [deed for deed in found[name].kinds() if deed is not Deed.SAID]
+        assert said == [Deed.FINALIZER, Deed.JOB, Deed.SETTLED, Deed.RELEASED], found[name]
+        assert len(found[name].kinds()) <= 5, found[name]
         assert [write.code for write in found[name].refused] in ([], [409]), found[name]
 
 

@@ -69,7 +69,7 @@ def succeeded(job: JobView, pods: tuple[PodView, ...], reported: Reported | None
         said = (
             f"the worker wrote a result of {size} bytes or more, but the termination message of a pod with "
             f"{pod.container_count} container(s) holds {room} bytes and may have been cut; write at most "
-            f"{room - CUT_MARGIN - 1} bytes to $ALO_RESULT_FILE, or write where the result is"
+            f"{room - CUT_MARGIN - 1} bytes to $ALO_RESULT_FILE, report the result, or write where it is"
         )
         failure = Failure(
             type=FailureType.WORKER,
