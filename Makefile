@@ -62,10 +62,10 @@ test-full: verify ## `test` and the long tests marked full
 bench: ## measurements (not built yet)
 	@echo "bench: not built yet" >&2; exit 2
 
-generate: $(DEV) ## write what is made from the models: crds/ and docs/api.md
+generate: $(DEV) ## write what is made from models and tests: crds/, docs/api.md, docs/spec-tests.md
 	@$(BIN)/python scripts/generate.py
 
-verify: setup lint ## generated files are fresh, style, types, layers
+verify: setup lint ## generated files are fresh, every promise has its test, style, types, layers
 	@$(BIN)/python scripts/generate.py --check
 
 lint: $(DEV) ## ruff, mypy, import-linter

@@ -1,4 +1,4 @@
-"""Write everything that is made from the models, or check that it is fresh.
+"""Write everything that is made from models and tests, or check that it is fresh.
 
 python scripts/generate.py            writes
 python scripts/generate.py --check    shows a diff and ends with 1 where a file is stale
@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATORS = (
     ("alo_operator.api.crd", "crds/"),
     ("alo_operator.api.reference", "docs/"),
+    ("scripts.promises", "docs/"),
 )
 
 
