@@ -80,6 +80,10 @@ def test_hostile_schemas_end_their_own_operations_and_no_others(stage):
     )
     slow = template("slow-result", job=simulated_job(message="{}"), resultSchema=doubling("anyOf"))
     stage.api.create("operationtemplates", slow, stage.namespace)
+    as_many = [f"before-{number}" for number in range(ROUNDS * (len(HOSTILE) + 2))]
+    stage.create(*(operation(name, template="good", input={"width": 1}) for name in as_many))
+    for name in as_many:
+        stage.settled(name)
     before = operator.metrics()["alo_loop_lag_max_seconds"]
 
     stage.create(operation("slow-result", template="slow-result"))
@@ -102,4 +106,7 @@ def test_hostile_schemas_end_their_own_operations_and_no_others(stage):
     assert (failure["reason"], "resultSchema" in failure["message"]) == ("InvalidTemplate", True)
     assert operator.probe("healthz") == operator.probe("readyz") == 200
     lag = operator.metrics()["alo_loop_lag_max_seconds"]
-    print(f"the event loop was late by at most {before:.3f} s before, {lag:.3f} s with hostile schemas")
+    # Printed and not demanded: on a busy machine it measures the machine.
+    print(
+        f"the event loop was late by at most {before:.3f} s with as many good operations, {lag:.3f} s with hostile ones"
+    )
