@@ -36,6 +36,7 @@ CUT_OFF = 504
 WINDOWS = {
     (Deed.FINALIZER, Deed.JOB): Window.AFTER_FINALIZER,
     (Deed.JOB, Deed.SAID): Window.AFTER_JOB,
+    (Deed.JOB, Deed.SETTLED): Window.AFTER_JOB,  # a successor that was slow to start found it ended
     (Deed.SAID, Deed.SETTLED): Window.AFTER_RUNNING,
     (Deed.SETTLED, Deed.RELEASED): Window.AFTER_SETTLED,
 }
