@@ -154,7 +154,11 @@ def _hand_over_input(raw: Json, metadata: dict[str, Any], pod: dict[str, Any], s
     annotations = _object(metadata, "annotations", "spec.job.spec.template.metadata", create=True)
     annotations[INPUT_ANNOTATION] = handed
     volumes = _list(pod, "volumes", "spec.job.spec.template.spec")
-    volumes[:] = [v for v in volumes if not (isinstance(v, dict) and v.get("name") == WORKER_VOLUME)]
+    if any(isinstance(volume, dict) and volume.get("name") == WORKER_VOLUME for volume in volumes):
+        raise InvalidJob(
+            f"spec.job.spec.template.spec.volumes has one called {WORKER_VOLUME}, which is the operator's own name: "
+            "choose another, under a new name"
+        )
     field = {"fieldRef": {"fieldPath": f"metadata.annotations['{INPUT_ANNOTATION}']"}, "path": INPUT_FILE}
     sources: list[dict[str, Any]] = [{"downwardAPI": {"items": [field]}}]
     if settings.report_url:
@@ -195,7 +199,13 @@ def _equip_worker(
     # Ours first, so that the user's own may refer to them as $(ALO_ID).
     variables[:] = ours + [v for v in variables if not (isinstance(v, dict) and v.get("name") in taken)]
     mounts = _list(worker, "volumeMounts", path)
-    mounts[:] = [m for m in mounts if not (isinstance(m, dict) and m.get("name") == WORKER_VOLUME)]
+    for mount in mounts:
+        place = mount.get("mountPath") if isinstance(mount, dict) else None
+        if isinstance(place, str) and f"{place.rstrip('/')}/".startswith(f"{WORKER_DIRECTORY}/"):
+            raise InvalidJob(
+                f"{path} mounts a volume at {place}, but {WORKER_DIRECTORY} is where input and token are: "
+                "choose another place, under a new name"
+            )
     mounts.append({"name": WORKER_VOLUME, "mountPath": WORKER_DIRECTORY, "readOnly": True})
 
 

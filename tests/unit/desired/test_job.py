@@ -152,11 +152,9 @@ def test_work_without_input_gets_an_empty_object():
 
 
 def test_the_users_volumes_stay():
-    """Ours is added to them, and nobody else's takes its name."""
-    operation = make_operation().pod_spec(
-        volumes=[{"name": "data", "emptyDir": {}}, {"name": "alo-worker", "emptyDir": {}}]
-    )
-    operation.worker(volumeMounts=[{"name": "data", "mountPath": "/data"}, {"name": "alo-worker", "mountPath": "/x"}])
+    """Ours is added to them."""
+    operation = make_operation().pod_spec(volumes=[{"name": "data", "emptyDir": {}}])
+    operation.worker(volumeMounts=[{"name": "data", "mountPath": "/data"}])
 
     pod = pod_of(operation)
 

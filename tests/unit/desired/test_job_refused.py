@@ -49,6 +49,15 @@ def with_template(template):
             "spec.job.spec.template.metadata.annotations is not an object",
         ),
         (make_operation().pod_spec(volumes={}), "spec.job.spec.template.spec.volumes must be a list"),
+        (
+            make_operation().pod_spec(volumes=[{"name": "alo-worker", "emptyDir": {}}]),
+            "volumes has one called alo-worker, which is the operator's own name: choose another, under a new name",
+        ),
+        (
+            make_operation().worker(volumeMounts=[{"name": "x", "mountPath": "/alo/"}]),
+            "containers mounts a volume at /alo/, but /alo is where input and token are: choose another",
+        ),
+        (make_operation().worker(volumeMounts=[{"name": "x", "mountPath": "/alo/in"}]), "mounts a volume at /alo/in"),
         (make_operation().pod_spec(containers=[]), "spec.job.spec.template.spec.containers needs at least one"),
         (make_operation().pod_spec(containers={"name": "a"}), "needs at least one container with a name and an image"),
         (make_operation().pod_spec(containers=["a", 1]), "needs at least one container with a name and an image"),
