@@ -41,7 +41,9 @@ class Reminders:
         while True:
             await self.look()
             try:
-                await asyncio.wait_for(self._now.wait(), EVERY)
+                # Not wait_for, which in Python 3.11 lets a cancellation pass that comes together with the event.
+                async with asyncio.timeout(EVERY):
+                    await self._now.wait()
             except TimeoutError:
                 continue
             finally:

@@ -73,7 +73,9 @@ class Resync:
                 self.problem = f"the last resync failed: {error}"
                 logger.warning("resync failed", extra={"error": str(error)})
             try:
-                await asyncio.wait_for(self._again.wait(), EVERY if self.synced and not self._hurry else SETTLE)
+                # Not wait_for, which in Python 3.11 lets a cancellation pass that comes together with the event.
+                async with asyncio.timeout(EVERY if self.synced and not self._hurry else SETTLE):
+                    await self._again.wait()
                 if not self._hurry:
                     await asyncio.sleep(SETTLE)
             except TimeoutError:

@@ -89,7 +89,8 @@ def ladder(observed: Observed, request: Request, now: datetime) -> Plan:
     if still_there(observed, now):
         return Plan(note, wake=next_recheck(observed, now))
     unheard = observed.job_gone and observed.notes.listening and observed.notes.last_words is None
-    if unheard and now < (observed.notes.job_gone_seen or now) + HEARING:
+    since = observed.notes.job_gone_seen or now
+    if unheard and since <= now < since + HEARING:
         return Plan(note, wake=now + PODS_RECHECK)  # the listener hears of the end a moment later than we do
     return settle(observed, _outcome(observed, request, observed.pods), now, asked)
 
@@ -115,6 +116,11 @@ def _untold(observed: Observed, request: Request) -> bool:
     return waited and request.source is CancelSource.TIMEOUT and _last_waiting(operation) is None
 
 
+def given_up_at(job: JobView, told: datetime) -> datetime:
+    """Until when a Job whose deletion began at `told` is waited for; a pod on a dead node holds it for ever."""
+    return told + timedelta(seconds=job.grace_seconds) + ABANDON_AFTER
+
+
 def still_there(observed: Observed, now: datetime) -> bool:
     """Whether a pod of the work may still be running; one that outlived its grace period by a minute is given up.
 
@@ -138,7 +144,8 @@ def _since(observed: Observed, now: datetime) -> datetime:
     cancellation = observed.operation.status.cancellation
     if cancellation:
         return min(cancellation.request_time, now)  # whatever somebody wrote there, it was not in the future
-    return observed.operation.deleting or observed.notes.job_gone_seen or now
+    told = observed.job.deleting if observed.job else None
+    return observed.operation.deleting or told or observed.notes.job_gone_seen or now
 
 
 def lingering(pods: tuple[PodView, ...]) -> tuple[PodView, ...]:

@@ -44,10 +44,16 @@ def plan(observed: Observed, now: datetime, settings: Settings = DEFAULTS) -> Pl
 
 def _before_the_end(observed: Observed, now: datetime, settings: Settings) -> Plan:
     observed = template.adopt(observed)
+    operation = observed.operation
     decision = _unsettled(observed, now, settings)
-    if decision.look or observed.operation.status.cancellation:
+    if decision.look:
         return decision
-    deadline = next_deadline(observed.operation, started=observed.job is not None and observed.job.started)
+    if not decision.steps and not operation.deleting:
+        # Whatever is waited for: a change that asks for nothing more is taken in.
+        decision = replace(decision, steps=_follow(operation, now))
+    if operation.status.cancellation:
+        return decision
+    deadline = next_deadline(operation, started=observed.job is not None and observed.job.started)
     return replace(decision, wake=earliest(decision.wake, deadline.moment if deadline else None))
 
 
@@ -67,7 +73,9 @@ def _unsettled(observed: Observed, now: datetime, settings: Settings) -> Plan:
     if job is None or observed.job_gone:
         return _without_job(observed, now, settings)
     if job.deleting:
-        return Plan()  # somebody else is deleting it; its end, or its being gone, will wake us
+        # Somebody else is deleting it; its end, or its being gone, will wake us, or that it never goes.
+        due = cancel.given_up_at(job, job.deleting)
+        return _lost(observed, now) if now >= due else Plan(wake=due)
     return pause.of_live_work(operation, job, now) or _live(observed, job, now)
 
 
@@ -94,13 +102,7 @@ def _without_job(observed: Observed, now: datetime, settings: Settings) -> Plan:
     if not observed.job_gone and (known or (operation.has_finalizer and not notes.finalizer_added)):
         return Plan(look=Look.JOB)
     if known:
-        if observed.pods is None:
-            return Plan(look=Look.PODS)
-        if cancel.still_there(observed, now):
-            return Plan(wake=cancel.next_recheck(observed, now))
-        said = "the Job was deleted by somebody else before it had ended; whether its work was done is not known"
-        unknown = rejected(Reason.OUTCOME_UNKNOWN, said, FailureType.INFRASTRUCTURE)
-        return settle(observed, cancel.with_abandoned(unknown, observed.pods), now)
+        return _lost(observed, now)
     if problem := not_supported(operation):
         return _refused(operation, problem, now)
     return _to_be_started(observed, now, settings)
@@ -115,7 +117,7 @@ def _to_be_started(observed: Observed, now: datetime, settings: Settings) -> Pla
     refusal = observed.notes.refusal
     if refusal and refusal.retry_at is None:
         return settle(observed, _never(observed, refusal.reason, refusal.message), now)
-    if refusal and refusal.retry_at and now < refusal.retry_at:
+    if refusal and refusal.retry_at and now < refusal.retry_at <= now + waiting.LONGEST_RETRY:
         why = waiting.Waiting(refusal.reason, refusal.message)
         return Plan(_say_waiting(operation, None, why, now), wake=refusal.retry_at)
     try:
@@ -129,6 +131,17 @@ def _to_be_started(observed: Observed, now: datetime, settings: Settings) -> Pla
         return not_yet
     first: tuple[Step, ...] = () if operation.has_finalizer else (AddFinalizer(),)
     return Plan((*first, CreateJob(manifest)))
+
+
+def _lost(observed: Observed, now: datetime) -> Plan:
+    """The Job is gone, or as good as gone, and not by us: settled once its pods are, too, or given up."""
+    if observed.pods is None:
+        return Plan(look=Look.PODS)
+    if cancel.still_there(observed, now):
+        return Plan(wake=cancel.next_recheck(observed, now))
+    said = "the Job was deleted by somebody else before it had ended; whether its work was done is not known"
+    unknown = rejected(Reason.OUTCOME_UNKNOWN, said, FailureType.INFRASTRUCTURE)
+    return settle(observed, cancel.with_abandoned(unknown, observed.pods), now)
 
 
 def _live(observed: Observed, job: JobView, now: datetime) -> Plan:
@@ -151,9 +164,9 @@ def _live(observed: Observed, job: JobView, now: datetime) -> Plan:
         return Plan(_say_waiting(operation, job, why, now), wake=waiting.next_look(since, now))
     if operation.status.phase is Phase.PENDING:
         seen = notes.started_seen or now
-        if now < seen + RUNNING_AFTER:
+        if seen <= now < seen + RUNNING_AFTER:  # it may lie ahead where the clock was set back
             return Plan(wake=seen + RUNNING_AFTER)
-        return Plan((WriteStatus(record.running(operation, job, stamp(seen), stamp(now))),))
+        return Plan((WriteStatus(record.running(operation, job, stamp(min(seen, now)), stamp(now))),))
     return _running(operation, job, now)
 
 

@@ -14,6 +14,8 @@ LOOK_AGES: Final = (timedelta(seconds=10), timedelta(seconds=30), timedelta(seco
 LOOK_EVERY: Final = timedelta(seconds=60)
 # How long a Job without a pod, or a pod being made, is only a queue: waiting in one costs no writes.
 QUEUE_PATIENCE: Final = timedelta(minutes=5)
+# Between two tries to make a Job that was refused; one that seems further away was set before the clock was set back.
+LONGEST_RETRY: Final = timedelta(seconds=30)
 
 _REASONS: Final = {
     "ErrImagePull": Reason.IMAGE_PULL_BACK_OFF,

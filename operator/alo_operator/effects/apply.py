@@ -28,6 +28,7 @@ from alo_operator.desired.steps import (
     WatchPods,
     WriteStatus,
 )
+from alo_operator.desired.waiting import LONGEST_RETRY
 from alo_operator.effects import clock, paths
 from alo_operator.effects.cluster import JSON_PATCH, MERGE_PATCH, Cluster
 from alo_operator.effects.last_words import Listener
@@ -47,7 +48,7 @@ from alo_operator.errors import (
 logger = logging.getLogger(__name__)
 
 _MANAGER: Final = {"fieldManager": FIELD_MANAGER_OPERATOR}
-_RETRY_FIRST, _RETRY_LAST = timedelta(seconds=2), timedelta(seconds=30)
+_RETRY_FIRST: Final = timedelta(seconds=2)
 
 
 class Applier:
@@ -94,7 +95,14 @@ class Applier:
             *status_patch(operation.status, step.status),
         ]
         path = f"{paths.operation(operation.namespace, operation.name)}/status"
-        body = await self._writer.write("PATCH", path, params=_MANAGER, body=patch, content_type=JSON_PATCH)
+        try:
+            body = await self._writer.write("PATCH", path, params=_MANAGER, body=patch, content_type=JSON_PATCH)
+        except BadRequest as error:
+            # A patch that removes what is gone by now is refused as such, before anybody looks at the version.
+            found = await self._cluster.get(paths.operation(operation.namespace, operation.name))
+            if int(found["metadata"]["resourceVersion"]) == operation.resource_version:
+                raise
+            raise Conflict(409, "Conflict", error.message) from error
         self._records.operation_seen(body)
         return int(body["metadata"]["resourceVersion"])
 
@@ -146,7 +154,7 @@ class Applier:
     def _refused(self, operation: OperationView, reason: Reason, message: str, *, again: bool) -> None:
         notes = self._records.notes(operation.uid)
         tries = notes.refusal.tries + 1 if notes.refusal else 1
-        pause = min(_RETRY_FIRST * 2 ** min(tries - 1, 10), _RETRY_LAST)
+        pause = min(_RETRY_FIRST * 2 ** min(tries - 1, 10), LONGEST_RETRY)
         refusal = Refusal(
             reason=reason,
             message=limits.clip(message, limits.REASON),

@@ -43,7 +43,9 @@ class Listener:
         task = asyncio.create_task(self._listen(operation, opened), name=f"last words of {operation.uid}")
         self._tasks[operation.uid] = task
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(opened.wait(), OPENING)
+            # Not wait_for, which in Python 3.11 lets a cancellation pass that comes together with the event.
+            async with asyncio.timeout(OPENING):
+                await opened.wait()
 
     def forget(self, operation: OperationView) -> None:
         """End listening to work that was not told to stop after all; `listen` may be called again."""

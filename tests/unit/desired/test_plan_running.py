@@ -7,7 +7,7 @@ from alo_operator.api.phases import Phase
 from alo_operator.desired.job import job_name
 from alo_operator.desired.observed import Notes
 from alo_operator.desired.plan import plan
-from alo_operator.desired.steps import Plan, WriteStatus
+from alo_operator.desired.steps import Look, Plan, WriteStatus
 from tests.support.builders import CALLBACKS, JOB_UID, at, make_job, make_observed, make_operation, make_pod
 from tests.support.plans import condition, kinds, states, written
 
@@ -140,7 +140,8 @@ def test_an_edit_while_waiting_is_followed_at_once():
 
 
 def test_a_job_that_somebody_else_deletes_is_waited_for():
-    """Its last words may still come; its end or its being gone wakes the operation."""
+    """Its end or its being gone wakes the operation, or that it is held for ever by a pod on a dead node."""
     operation = make_operation().running(at(1))
 
-    assert plan(make_observed(operation, make_job().ready().deleting(at(9))), at(10)) == Plan()
+    assert plan(make_observed(operation, make_job().ready().deleting(at(9))), at(10)) == Plan(wake=at(99))
+    assert plan(make_observed(operation, make_job().ready().deleting(at(9))), at(99)) == Plan(look=Look.PODS)
