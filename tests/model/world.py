@@ -1,200 +1,228 @@
-"""A cluster in memory around one operator: clients, a toy Job controller, a toy kubelet and a garbage collector.
+"""Callers and other people: what they can do to operations, and what they find out. Their moves are methods.
 
-Each of their moves is a method, so that a test decides who acts when. Nothing here knows how the operator decides.
+Nothing here knows how the operator decides. `tests.model.machinery` has the Job controller and the kubelet.
 """
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import itertools
-from collections import defaultdict
+from collections import Counter
+from functools import partial
 from typing import Any, Final
 
-from alo_operator.api.model import format_time
-from alo_operator.api.names import LABEL_OPERATION_UID
-from alo_operator.effects import clock
-from alo_operator.errors import Forbidden
+from alo_operator.api.names import LABEL_OPERATION_UID, OPERATION_PLURAL
+from alo_operator.errors import AlreadyExists, BadRequest, Forbidden, NotFound
+from tests.model.reference import Answer, Verb
 from tests.support.memory_api import FOREGROUND, MemoryApi
 
 Body = dict[str, Any]
 
-GRACE_SECONDS: Final = 30
+# What defines the work: the schema's rules keep these as they were created.
+DEFINING: Final = ("templateRef", "job", "input", "metadata", "timeouts")
+NAMESPACE: Final = "media"
+IMPOSSIBLE_IMAGE: Final = "example.test/no such image"
 
 
 class World:
-    """Everything but the operator. `asked_to_stop` and `ended` say what really happened, for the laws."""
+    """One namespace. `by_hand` are the uids of Jobs that somebody deleted behind the operator's back."""
 
     def __init__(self) -> None:
         self.api = MemoryApi()
         self.quota_full = False
-        self.asked_to_stop: set[str] = set()  # uids of operations somebody deleted
-        self.ended: defaultdict[str, set[str]] = defaultdict(set)  # operation uid -> Complete, Failed
-        self.deleted_by_hand: set[str] = set()  # whose Job somebody deleted
-        self.may_run_twice: set[str] = set()  # its Job was deleted by hand before any status named it
-        self._names = itertools.count(1)
+        self.by_hand: set[str] = set()
+        self.may_run_twice: set[str] = set()  # operations whose Job was deleted by hand before any status named it
+        self.deleted: set[str] = set()  # operations that callers deleted
+        self.deleted_in_foreground: set[str] = set()  # operations, so that the garbage collector deletes their Jobs
+        self.bothered: set[str] = set()  # operations that somebody did more to than to create them
+        self.verbs: Counter[tuple[Verb, Answer]] = Counter()
+        self._manifests: dict[str, Body] = {}
+        self._numbers = itertools.count(1)
 
-    # -- clients
+    # -- callers
 
-    def create(self, **spec: Any) -> str:
-        """A caller creates an operation; its name."""
-        name = f"op-{next(self._names)}"
-        pod: Body = {"containers": [{"name": "main", "image": "example.test/work:1"}]}
-        work: Body = {"job": {"spec": {"backoffLimit": 0, "completions": 1, "template": {"spec": pod}}}}
-        job_spec = spec.pop("job_spec", {})
-        work["job"]["spec"] |= job_spec
-        self.api.add("asyncoperations", {"metadata": {"name": name}, "spec": {**work, **spec}})
-        return name
+    def new_name(self) -> str:
+        return f"op-{next(self._numbers)}"
 
-    def delete(self, name: str) -> None:
-        """A caller withdraws an operation."""
+    def create(self, name: str, spec: Body) -> Answer:
+        """POST, as `kubectl create` does."""
+        try:
+            self.api.add(OPERATION_PLURAL, {"metadata": {"name": name}, "spec": copy.deepcopy(spec)})
+        except AlreadyExists:
+            return self._said(Verb.CREATE, Answer.REFUSED)
+        self._manifests[name] = spec
+        return self._said(Verb.CREATE, Answer.TAKEN)
+
+    def apply_the_same(self, name: str) -> Answer:
+        """What a client that lost its answer does: the manifest as it was created, once more."""
+        if self.operation(name) is None:
+            self.create(name, self._manifests[name])
+            return self._said(Verb.APPLY_SAME, Answer.TAKEN)
+        return self._said(Verb.APPLY_SAME, self._change(name, copy.deepcopy(self._manifests[name])))
+
+    def says_the_same(self, name: str) -> bool:
+        """Whether the record still says all that its manifest does."""
         found = self.operation(name)
-        if found is not None:
-            self.asked_to_stop.add(found["metadata"]["uid"])
-            self.api.remove("asyncoperations", name)
+        return found is not None and all(
+            found["spec"].get(field) == value for field, value in self._manifests[name].items()
+        )
 
-    def label(self, name: str) -> None:
-        """Somebody else writes the operation: every version known of it is now old."""
-        if self.operation(name) is not None:
-            count = str(len(self.api.events))
-            self.api.change("asyncoperations", name, lambda body: body["metadata"].update(labels={"touched": count}))
+    def apply_other_work(self, name: str) -> Answer:
+        """Another definition of the work under a name that is taken."""
+        other = {"input": {"other": next(self._numbers)}}
+        if self.operation(name) is None:
+            self.create(name, {**self._manifests[name], **other})
+            return self._said(Verb.APPLY_OTHER, Answer.TAKEN)
+        return self._said(Verb.APPLY_OTHER, self._change(name, other))
 
-    def edit(self, name: str) -> None:
+    def cancel(self, name: str) -> Answer:
+        return self._said(Verb.CANCEL, self._change(name, {"cancel": {"reason": "withdrawn"}}))
+
+    def pause(self, name: str) -> Answer:
+        return self._said(Verb.PAUSE, self._change(name, {"suspend": True}))
+
+    def resume(self, name: str) -> Answer:
+        return self._said(Verb.RESUME, self._change(name, {"suspend": False}))
+
+    def edit(self, name: str, ready_when: str) -> None:
         """A caller changes something that may change and asks for nothing."""
-        if self.operation(name) is not None:
-            count = len(self.api.events)
-            self.api.change("asyncoperations", name, lambda body: body["spec"].update(edited=count))
+        self._change(name, {"readyWhen": ready_when})
 
-    def delete_job_by_hand(self, name: str) -> None:
-        """Somebody deletes the Job behind the operator's back."""
-        for job in self.jobs_of(name):
-            operation = self.operation(name)
-            if operation is None:
-                continue
-            self.deleted_by_hand.add(operation["metadata"]["uid"])
-            if "job" not in operation["status"]:
-                self.may_run_twice.add(operation["metadata"]["uid"])
-            self.api.remove("jobs", job["metadata"]["name"])
+    def keep(self, name: str, retention: Body | None) -> Answer:
+        """Retention may change at any time; None takes it out."""
+        old = self.operation(name)
+        return self._change(name, {"retention": retention}) if old else Answer.MISSING
 
-    # -- the cluster
+    def delete(self, name: str, policy: str = "Background") -> Answer:
+        """DELETE; `policy` Orphan takes the Job's owner away first, as `--cascade=orphan` does."""
+        found = self.operation(name)
+        if found is None:
+            return self._said(Verb.DELETE, Answer.MISSING)
+        self.bothered.add(found["metadata"]["uid"])
+        self.deleted.add(found["metadata"]["uid"])
+        if policy == "Foreground":
+            self.deleted_in_foreground.add(found["metadata"]["uid"])
+        self.api.remove(OPERATION_PLURAL, name, policy)
+        if policy == "Orphan":
+            for job in self.jobs_of(found["metadata"]["uid"]):
+                self.api.change("jobs", job["metadata"]["name"], lambda body: body["metadata"].pop("ownerReferences"))
+        return self._said(Verb.DELETE, Answer.TAKEN)
 
-    def refuse_jobs(self, method: str, path: str) -> None:
-        """A quota, as admission enforces it. Raises Forbidden."""
-        if self.quota_full and method == "POST" and path.endswith("/jobs"):
+    # -- others
+
+    def touch(self, uid: str) -> None:
+        """Somebody labels the operation: every version known of it is now old."""
+        for body in self.every(OPERATION_PLURAL):
+            if body["metadata"]["uid"] == uid:
+                self.bothered.add(uid)
+                name = body["metadata"]["name"]
+                labels = {"touched": str(len(self.api.events))}
+                self.api.change(OPERATION_PLURAL, name, partial(_label, labels))
+
+    def delete_job_by_hand(self, name: str, policy: str) -> bool:
+        """Somebody deletes the Job behind the operator's back; Orphan leaves its pods running."""
+        found = self.operation(name)
+        if found is None:
+            return False
+        jobs = [job for job in self.jobs_of(self.uid_of(name)) if not job["metadata"].get("deletionTimestamp")]
+        for job in jobs:
+            meta = job["metadata"]
+            self.by_hand.add(meta["uid"])
+            self.bothered.add(found["metadata"]["uid"])
+            if "job" not in found["status"]:
+                self.may_run_twice.add(found["metadata"]["uid"])
+            if policy == "Orphan":
+                for pod in self.pods_of_job(meta["uid"]):
+                    self.api.change("pods", pod["metadata"]["name"], lambda body: body["toy"].update(orphan=True))
+            self.api.remove("jobs", meta["name"], policy)
+        return bool(jobs)
+
+    # -- the gateway
+
+    def report(self, name: str, pod: Body, value: str | None) -> bool:
+        """The gateway writes what a pod hands in, or (None) how far it is; nothing of what is settled."""
+        found = self.operation(name)
+        if found is None or found["status"]["promise"] != "Pending":
+            return False
+        uid = pod["metadata"]["uid"]
+        taken = found["status"].get("reported")
+        if value is not None and taken and taken["attempt"] == uid:
+            return False
+        if value is None:
+            told: Body = {"progress": {"percent": 40, "summary": "40%"}}
+        else:
+            digest = hashlib.sha256(value.encode()).hexdigest()
+            told = {"reported": {"attempt": uid, "value": value, "bytes": len(value), "sha256": digest}}
+        self.bothered.add(found["metadata"]["uid"])
+        self.api.change(OPERATION_PLURAL, name, lambda body: body["status"].update(told))
+        return True
+
+    # -- the API server's admission
+
+    def admit(self, method: str, path: str, body: Any) -> None:
+        """What stands before a Job. Raises Forbidden over quota, BadRequest where the pod can never be."""
+        if method != "POST" or not path.endswith("/jobs"):
+            return
+        if body["spec"]["template"]["spec"]["containers"][0].get("image") == IMPOSSIBLE_IMAGE:
+            raise BadRequest(422, "Invalid", "spec.template.spec.containers[0].image: Invalid value")
+        if self.quota_full:
             raise Forbidden(403, "Forbidden", "exceeded quota: few-jobs")
-
-    def make_pods(self) -> None:
-        """The Job controller makes the one pod of each Job that needs one."""
-        for job in self.api.every("jobs"):
-            meta = job["metadata"]
-            if not _over(job) and not meta.get("deletionTimestamp") and not job.get("status", {}).get("pod"):
-                owner = meta["labels"][LABEL_OPERATION_UID]
-                pod: Body = {
-                    "metadata": {"name": f"{meta['name']}-{meta['uid']}", "labels": {LABEL_OPERATION_UID: owner}}
-                }
-                pod |= {
-                    "spec": {"containers": [{"name": "main"}]},
-                    "status": {"phase": "Pending"},
-                    "job": meta["uid"],
-                    "of": meta["name"],
-                }
-                self.api.add("pods", pod)
-                self._job(meta["name"], pod=True, active=1)
-
-    def start_pods(self) -> None:
-        """The kubelet starts what is scheduled, and the Job controller counts it."""
-        for pod in self.api.every("pods"):
-            if pod["status"]["phase"] == "Pending" and not pod["metadata"].get("deletionTimestamp"):
-                self._pod(pod, "Running", {"running": {"startedAt": _now()}})
-                self._job(_job_name(pod), ready=1, startTime=_now())
-
-    def end_work(self, name: str, exit_code: int) -> None:
-        """The worker of an operation exits."""
-        for pod in self.pods_of(name):
-            if pod["status"]["phase"] == "Running":
-                ended = {"exitCode": exit_code, "reason": "Completed", "message": '"done"', "finishedAt": _now()}
-                self._pod(pod, "Failed" if exit_code else "Succeeded", {"terminated": ended})
-
-    def count_ends(self) -> None:
-        """The Job controller counts pods that have finished; a Job that is being deleted counts none."""
-        for pod in self.api.every("pods"):
-            phase, name = pod["status"]["phase"], _job_name(pod)
-            job = self.api.find("jobs", name)
-            if (
-                phase not in ("Succeeded", "Failed")
-                or job is None
-                or _over(job)
-                or job["metadata"]["uid"] != pod["job"]
-            ):
-                continue
-            if not job["metadata"].get("deletionTimestamp"):
-                kind = "Complete" if phase == "Succeeded" else "Failed"
-                condition = {"type": kind, "status": "True", "lastTransitionTime": _now(), "reason": "Toy"}
-                self._job(name, ready=0, active=0, conditions=[condition], **{phase.lower(): 1})
-                self.ended[pod["metadata"]["labels"][LABEL_OPERATION_UID]].add(kind)
-
-    def collect(self) -> None:
-        """The garbage collector and the Job controller: what belongs to something deleted is deleted."""
-        uids = {body["metadata"]["uid"] for body in self.api.every("asyncoperations")}
-        for job in self.api.every("jobs"):
-            meta = job["metadata"]
-            if meta["labels"][LABEL_OPERATION_UID] not in uids and not meta.get("deletionTimestamp"):
-                self.api.remove("jobs", meta["name"])
-        for pod in self.api.every("pods"):
-            meta, owner = pod["metadata"], self.api.find("jobs", _job_name(pod))
-            kept = owner and owner["metadata"]["uid"] == pod["job"] and not owner["metadata"].get("deletionTimestamp")
-            if not kept and not meta.get("deletionTimestamp"):
-                self.api.change("pods", meta["name"], _told_to_stop)
-        self.api_lets_go()
-
-    def stop_pods(self) -> None:
-        """The kubelet has stopped what was told to stop."""
-        for pod in self.api.every("pods"):
-            if pod["metadata"].get("deletionTimestamp"):
-                self.api.change("pods", pod["metadata"]["name"], lambda body: body["metadata"].update(finalizers=[]))
-        self.api_lets_go()
-
-    def api_lets_go(self) -> None:
-        """A Job deleted in the foreground is gone once its pods are."""
-        for job in self.api.every("jobs"):
-            meta = job["metadata"]
-            if FOREGROUND in meta.get("finalizers", ()) and not any(
-                _job_name(pod) == meta["name"] for pod in self.api.every("pods")
-            ):
-                self.api.change("jobs", meta["name"], lambda body: body["metadata"].update(finalizers=[]))
-
-    def everything_ends(self) -> None:
-        """All that is scheduled starts, all that runs ends well, all that is deleted goes."""
-        self.quota_full = False
-        self.make_pods()
-        self.start_pods()
-        for operation in self.api.every("asyncoperations"):
-            self.end_work(operation["metadata"]["name"], 0)
-        self.count_ends()
-        self.collect()
-        self.stop_pods()
 
     # -- what is
 
+    def every(self, plural: str) -> list[Body]:
+        """All objects of one kind as they are stored: to be read, and never to be changed."""
+        return [body for key, body in self.api.objects.items() if key[0] == plural]
+
     def operation(self, name: str) -> Body | None:
-        return self.api.find("asyncoperations", name)
+        return self.api.objects.get((OPERATION_PLURAL, NAMESPACE, name))
 
-    def jobs_of(self, name: str) -> list[Body]:
-        return self._of("jobs", name)
+    def uid_of(self, name: str) -> str:
+        found = self.operation(name)
+        return found["metadata"]["uid"] if found else ""
 
-    def pods_of(self, name: str) -> list[Body]:
-        return self._of("pods", name)
+    def jobs_of(self, uid: str) -> list[Body]:
+        return [body for body in self.every("jobs") if owner_uid(body) == uid]
 
-    def _of(self, plural: str, name: str) -> list[Body]:
-        operation = self.operation(name)
-        uid = operation["metadata"]["uid"] if operation else ""
-        return [body for body in self.api.every(plural) if body["metadata"]["labels"][LABEL_OPERATION_UID] == uid]
+    def pods_of(self, uid: str) -> list[Body]:
+        return [body for body in self.every("pods") if body["metadata"]["labels"].get(LABEL_OPERATION_UID) == uid]
 
-    def _job(self, name: str, **status: Any) -> None:
-        if self.api.find("jobs", name) is not None:
-            self.api.change("jobs", name, lambda body: body.setdefault("status", {}).update(status))
+    def pods_of_job(self, uid: str) -> list[Body]:
+        return [body for body in self.every("pods") if body["toy"]["job"] == uid]
 
-    def _pod(self, pod: Body, phase: str, state: Body) -> None:
-        status = {"phase": phase, "containerStatuses": [{"name": "main", "state": state}]}
-        self.api.change("pods", pod["metadata"]["name"], lambda body: body.update(status=status))
+    # -- inside
+
+    def _change(self, name: str, changes: Body) -> Answer:
+        old = self.operation(name)
+        if old is None:
+            return Answer.MISSING
+        new = {key: value for key, value in {**old["spec"], **changes}.items() if value is not None}
+        if any(new.get(field) != old["spec"].get(field) for field in DEFINING):
+            return Answer.REFUSED
+        if new == old["spec"]:
+            return Answer.UNCHANGED
+        self.bothered.add(old["metadata"]["uid"])
+        try:
+            self.api.change(OPERATION_PLURAL, name, lambda body: body.update(spec=new))
+        except BadRequest:
+            return Answer.REFUSED
+        except NotFound:
+            return Answer.MISSING
+        return Answer.TAKEN
+
+    def _said(self, verb: Verb, answer: Answer) -> Answer:
+        self.verbs[verb, answer] += 1
+        return answer
+
+
+def _label(labels: Body, body: Body) -> None:
+    body["metadata"].update(labels=labels)
+
+
+def owner_uid(job: Body) -> str:
+    """Whose Job it is by its label, which stays when owner references go."""
+    return str(job["metadata"]["labels"].get(LABEL_OPERATION_UID, ""))
 
 
 def live(pod: Body) -> bool:
@@ -202,18 +230,6 @@ def live(pod: Body) -> bool:
     return pod["status"]["phase"] in ("Pending", "Running")
 
 
-def _over(job: Body) -> bool:
-    return bool(job.get("status", {}).get("conditions"))
-
-
-def _job_name(pod: Body) -> str:
-    return str(pod["of"])
-
-
-def _told_to_stop(body: Body) -> None:
-    # A finalizer stands for the kubelet, which has to confirm that the containers have ended.
-    body["metadata"] |= {"deletionTimestamp": _now(), "finalizers": ["kubelet"]}
-
-
-def _now() -> str:
-    return format_time(clock.now().replace(microsecond=0))
+def waits_for_dependents(body: Body) -> bool:
+    """Whether it is being deleted in the foreground."""
+    return FOREGROUND in body["metadata"].get("finalizers", ())
