@@ -67,6 +67,7 @@ class Side:
         body = self._filled(request.body)
         if request.based_on is not None:
             body = _changed(self.remembered[request.based_on], body)
+            body["metadata"] = {name: part for name, part in body["metadata"].items() if name != "managedFields"}
         path = path_of(request.plural, self.namespace, request.name or None, request.sub or None)
         return self.send(request, body, path, {key: self._filled(value) for key, value in request.query.items()})
 

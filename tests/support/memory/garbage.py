@@ -45,11 +45,12 @@ class GarbageCollector:
         return self._owned(place, body)
 
     def _foreground(self, place: Place, uid: str) -> bool:
-        blocking = [found for found in self._dependents(uid) if _owner(found[1], uid).get("blockOwnerDeletion")]
-        if not blocking:
-            return self._let_go(place, FOREGROUND)
-        # In turn, each dependent is looked at as an object of an owner that waits.
-        return any(self._owned(*found) for found in blocking if "deletionTimestamp" not in found[1]["metadata"])
+        dependents = list(self._dependents(uid))
+        # Each dependent is looked at first, as an object of an owner that waits; the real one races here with itself.
+        if any(self._owned(*found) for found in dependents if "deletionTimestamp" not in found[1]["metadata"]):
+            return True
+        blocked = any(_owner(body, uid).get("blockOwnerDeletion") for _, body in dependents)
+        return not blocked and self._let_go(place, FOREGROUND)
 
     def _owned(self, place: Place, body: Body) -> bool:
         """What is due for an object because of its owners."""
@@ -75,12 +76,12 @@ class GarbageCollector:
         return True
 
     def _owner_state(self, place: Place, owner: Body) -> str:
-        """solid (it is there), waiting (it is deleted in the foreground, and waits for this one), or gone."""
+        """solid (it is there), waiting (it is being deleted in the foreground), or gone."""
         for other, found in self._objects():
             meta = found["metadata"]
             if meta["uid"] == owner["uid"] and other.namespace == place.namespace:
                 waits = "deletionTimestamp" in meta and FOREGROUND in meta.get("finalizers", ())
-                return "waiting" if waits and owner.get("blockOwnerDeletion") else "solid"
+                return "waiting" if waits else "solid"
         return "gone"
 
     def _let_go(self, place: Place, finalizer: str) -> bool:
