@@ -190,14 +190,17 @@ def _decoded(kind: Kind, body: Any, *, strict: bool) -> Body:
     if not isinstance(body, dict):
         raise bad_request("the object provided is unrecognized: it is no object")
     given = (body.get("apiVersion"), body.get("kind"))
-    other_kind = kind.custom and given[0] == kind.api_version and given[1]  # which `_check_kind` refuses later
-    if given != (kind.api_version, kind.kind) and (kind.custom or any(given)) and not other_kind:
+    # Another kind is refused by `_check_kind`, later than other things are.
+    other = kind.custom and given[0] == kind.api_version and given[1] not in (None, "", kind.kind)
+    if given != (kind.api_version, kind.kind) and (kind.custom or any(given)) and not other:
         raise bad_request(f"{given[1]} in version {given[0]} cannot be handled as a {kind.kind}")
     body = {**copied(body), "metadata": metadata.check_types(body.get("metadata") or {})}
     for name in ("apiVersion", "kind"):
         body.pop(name, None)
     if kind.custom:
-        body = custom.decoded(kind, {**body, "apiVersion": kind.api_version, "kind": kind.kind}, strict=strict)
+        body = custom.decoded(
+            kind, {**body, "apiVersion": kind.api_version, "kind": kind.kind}, strict=strict and not other
+        )
         return {name: value for name, value in body.items() if name not in ("apiVersion", "kind")}
     unknown = sorted(set(body) - {"metadata", *kind.fields}) if kind.fields else []
     if unknown and strict:
