@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from alo_operator.effects import clock
 from tests.support.memory.batch import TRACKING
 from tests.support.memory.deletion import delete
 from tests.support.memory.documents import copied
+from tests.support.memory.job_look import Look, has_condition, has_ended, is_active, is_ready, put_count, refuse
 from tests.support.memory.kinds import JOBS, PODS
 from tests.support.memory.server import Server, now
 from tests.support.memory.store import Place
@@ -49,22 +49,22 @@ class JobController:
         """One look at one Job. What is only due later is done by a later look."""
         place = Place(JOBS, job["metadata"]["namespace"], job["metadata"]["name"])
         found = self._server.store.find(place)
-        if found is None or _condition(found, "Complete") or _condition(found, "Failed"):
+        if found is None or has_condition(found, "Complete") or has_condition(found, "Failed"):
             self._free_finished(found)
             return
-        _refuse(found["spec"])
+        refuse(found["spec"])
         pods = [copied(pod) for pod in self._pods_of(found)]
-        look = _Look(copied(found), pods, status=copied(found.get("status", {})))
+        look = Look(copied(found), pods, status=copied(found.get("status", {})))
         self._count(look)
         self._decide(look)
         self._finish(place, look)
 
     # -- one look
 
-    def _count(self, look: _Look) -> None:
+    def _count(self, look: Look) -> None:
         """Counts of pods, and which have ended without being counted."""
-        look.active = [pod for pod in look.pods if _is_active(pod)]
-        look.terminating = sum("deletionTimestamp" in pod["metadata"] and not _ended(pod) for pod in look.pods)
+        look.active = [pod for pod in look.pods if is_active(pod)]
+        look.terminating = sum("deletionTimestamp" in pod["metadata"] and not has_ended(pod) for pod in look.pods)
         for pod in look.pods:
             if TRACKING not in pod["metadata"].get("finalizers", ()):
                 continue
@@ -75,11 +75,13 @@ class JobController:
         if look.status.get("startTime") is None and not look.suspended:
             look.status["startTime"] = now()
 
-    def _decide(self, look: _Look) -> None:
+    def _decide(self, look: Look) -> None:
         spec, status = look.job["spec"], look.status
         failures = status.get("failed", 0) + sum(look.is_counted(pod) for pod in look.failed)
         successes = status.get("succeeded", 0) + len(look.succeeded)
-        look.end = next((kind for kind in ("SuccessCriteriaMet", "FailureTarget") if _condition(look.job, kind)), None)
+        look.end = next(
+            (kind for kind in ("SuccessCriteriaMet", "FailureTarget") if has_condition(look.job, kind)), None
+        )
         if look.end is None and failures > spec["backoffLimit"]:
             look.ends("FailureTarget", "BackoffLimitExceeded", "Job has reached the specified backoff limit")
         elif look.end is None and self._is_past_deadline(look):
@@ -103,7 +105,7 @@ class JobController:
         elif managed:
             self._tell_of_suspension(look)
 
-    def _manage(self, look: _Look, successes: int) -> None:
+    def _manage(self, look: Look, successes: int) -> None:
         """Make and delete pods, until as many are active as should be."""
         spec = look.job["spec"]
         if look.suspended:
@@ -122,7 +124,7 @@ class JobController:
         if missing > 0 and not self._pauses(look):
             look.active += [self._make_pod(look.job) for _ in range(missing)]
 
-    def _stop(self, look: _Look, pods: list[Body]) -> None:
+    def _stop(self, look: Look, pods: list[Body]) -> None:
         """Delete pods that are not wanted now: their tracking ends first, so that how they end is never counted."""
         for pod in pods:
             self._free(pod)
@@ -131,7 +133,7 @@ class JobController:
         look.active = [pod for pod in look.active if pod["metadata"]["uid"] not in stopped]
         look.terminating += len(pods)
 
-    def _tell_of_suspension(self, look: _Look) -> None:
+    def _tell_of_suspension(self, look: Look) -> None:
         known = next((c for c in look.status.get("conditions", ()) if c["type"] == "Suspended"), None)
         if look.suspended and (known is None or known["status"] != "True"):
             look.tell("Suspended", "True", "JobSuspended", "Job suspended")
@@ -139,21 +141,21 @@ class JobController:
             look.tell("Suspended", "False", "JobResumed", "Job resumed")
             look.status["startTime"] = now()
 
-    def _finish(self, place: Place, look: _Look) -> None:
+    def _finish(self, place: Place, look: Look) -> None:
         """Write the status; then free the pods that were counted, and write what comes of that."""
         status = look.status
         self._remember_failures(look)
-        status |= {"ready": sum(map(_is_ready, look.active)), "terminating": look.terminating}
-        _put(status, "active", len(look.active))
+        status |= {"ready": sum(map(is_ready, look.active)), "terminating": look.terminating}
+        put_count(status, "active", len(look.active))
         counted = [pod for pod in look.failed if look.is_counted(pod)]
         if look.end_told:
             self._write(place, status)
         for pod in look.pods:
             deleted = "deletionTimestamp" in look.job["metadata"]
-            if deleted or pod in look.succeeded or pod in look.failed or _ended(pod):
+            if deleted or pod in look.succeeded or pod in look.failed or has_ended(pod):
                 self._free(pod)
-        _put(status, "succeeded", status.get("succeeded", 0) + len(look.succeeded))
-        _put(status, "failed", status.get("failed", 0) + len(counted))
+        put_count(status, "succeeded", status.get("succeeded", 0) + len(look.succeeded))
+        put_count(status, "failed", status.get("failed", 0) + len(counted))
         status["uncountedTerminatedPods"] = {}
         if look.end is not None and not look.terminating:
             target = next(c for c in status["conditions"] if c["type"] == look.end)
@@ -219,19 +221,19 @@ class JobController:
 
     # -- time
 
-    def _is_past_deadline(self, look: _Look) -> bool:
+    def _is_past_deadline(self, look: Look) -> bool:
         limit, started = look.job["spec"].get("activeDeadlineSeconds"), look.status.get("startTime")
         if limit is None or started is None or look.suspended:
             return False
         return bool(clock.now() >= datetime.fromisoformat(started) + timedelta(seconds=limit))
 
-    def _remember_failures(self, look: _Look) -> None:
+    def _remember_failures(self, look: Look) -> None:
         known = self._failures.setdefault(look.job["metadata"]["uid"], [])
         if look.succeeded:
             known.clear()
         known.extend(now() for pod in look.failed if look.is_counted(pod))
 
-    def _pauses(self, look: _Look) -> bool:
+    def _pauses(self, look: Look) -> bool:
         """Whether the last failure is too recent for another attempt."""
         known = self._failures.get(look.job["metadata"]["uid"], [])
         known = known + [now() for pod in look.failed if look.is_counted(pod)]
@@ -239,80 +241,3 @@ class JobController:
             return False
         pause = min(FIRST_PAUSE * 2 ** min(len(known) - 1, 10), LONGEST_PAUSE)
         return bool(clock.now() < datetime.fromisoformat(known[-1]) + pause)
-
-
-@dataclass
-class _Look:
-    """What one look at a Job finds and decides; `status` becomes the new one."""
-
-    job: Body
-    pods: list[Body]
-    status: Body
-    active: list[Body] = field(default_factory=list)
-    succeeded: list[Body] = field(default_factory=list)
-    failed: list[Body] = field(default_factory=list)
-    terminating: int = 0
-    end: str | None = None
-    end_told: bool = False
-
-    @property
-    def suspended(self) -> bool:
-        return bool(self.job["spec"].get("suspend"))
-
-    def counts_as_failed(self, pod: Body) -> bool:
-        phase, deleted = pod["status"].get("phase"), "deletionTimestamp" in pod["metadata"]
-        if phase == "Failed":
-            return True
-        only_failed = self.job["spec"]["podReplacementPolicy"] == "Failed"
-        return deleted and (phase == "Pending" if only_failed else phase != "Succeeded")
-
-    def is_counted(self, pod: Body) -> bool:
-        """Whether a failed pod uses up an attempt."""
-        conditions = {(c["type"], c["status"]) for c in pod["status"].get("conditions", ())}
-        for rule in self.job["spec"].get("podFailurePolicy", {}).get("rules", ()):
-            if any((c["type"], c["status"]) in conditions for c in rule["onPodConditions"]):
-                return bool(rule["action"] == "Count")
-        return True
-
-    def ends(self, kind: str, reason: str, message: str) -> None:
-        self.end, self.end_told = kind, True
-        self.tell(kind, "True", reason, message)
-
-    def tell(self, kind: str, status: str, reason: str, message: str) -> None:
-        others = [one for one in self.status.get("conditions", ()) if one["type"] != kind]
-        told = {"type": kind, "status": status, "reason": reason, "message": message}
-        self.status["conditions"] = [*others, {**told, "lastProbeTime": now(), "lastTransitionTime": now()}]
-
-
-def _refuse(spec: Body) -> None:
-    rules = spec.get("podFailurePolicy", {}).get("rules", ())
-    if (
-        spec["completionMode"] != "NonIndexed"
-        or "ttlSecondsAfterFinished" in spec
-        or spec["template"]["spec"]["restartPolicy"] != "Never"
-        or any(rule["action"] not in ("Ignore", "Count") or "onPodConditions" not in rule for rule in rules)
-    ):
-        raise NotImplementedError("the Job controller in memory does not know all that this Job asks for")
-
-
-def _condition(job: Body, kind: str) -> bool:
-    return any(c["type"] == kind and c["status"] == "True" for c in job.get("status", {}).get("conditions", ()))
-
-
-def _ended(pod: Body) -> bool:
-    return pod["status"].get("phase") in ("Succeeded", "Failed")
-
-
-def _is_active(pod: Body) -> bool:
-    return not _ended(pod) and "deletionTimestamp" not in pod["metadata"]
-
-
-def _is_ready(pod: Body) -> bool:
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", ()))
-
-
-def _put(status: Body, name: str, count: int) -> None:
-    if count:
-        status[name] = count
-    else:
-        status.pop(name, None)
