@@ -50,6 +50,7 @@ class Laws:
         self._pods: defaultdict[str, set[str]] = defaultdict(set)  # phases seen, by pod
         self.refused: list[str] = []
         self._now, self._set_back = clock.now(), False
+        self.most_at_once = 0  # operations of the template
         self._gone: set[str] = set()
         self.let_go: Counter[str] = Counter()  # Jobs and records whose retention was over
         self.defects = Defects()
@@ -197,17 +198,28 @@ class Laws:
             assert promise.may_start_work() or again, "the work was started twice, or may not be started at all"
             assert status["phase"] in (Phase.PENDING, Phase.RUNNING), f"a Job was made while {status['phase']}"
             promise.job_made()
+            if promise.templated:
+                self._in_turn()
             return
         for condition in body.get("status", {}).get("conditions", ()):
             if condition["type"] in ("Complete", "Failed"):
-                promise.job_ended(condition["type"], condition["reason"])
-        gone = kind == "DELETED" or body["metadata"].get("deletionTimestamp")
-        if gone and not old["metadata"].get("deletionTimestamp"):
+                when = datetime.fromisoformat(condition["lastTransitionTime"])
+                promise.job_ended(condition["type"], condition["reason"], when)
+        gone = body["metadata"].get("deletionTimestamp")
+        if (gone or kind == "DELETED") and not old["metadata"].get("deletionTimestamp"):
             teller = self._teller(uid, job)
-            promise.job_told(teller)
+            promise.job_told(teller, datetime.fromisoformat(gone) if gone else self._now)
             if status["promise"] != "Pending" and teller is Teller.OPERATOR and uid not in self._gone:
                 assert promise.job_over, f"the Job was deleted too soon: {promise}"
                 self.let_go["Job"] += 1
+
+    def _in_turn(self) -> None:
+        """Never more operations of the template have work than may; its limit only rises here."""
+        mine = [uid for uid, each in self.promises.items() if each.templated and each.jobs]
+        at_work = [uid for uid in mine if self.last[uid]["promise"] == "Pending" and uid not in self._gone]
+        assert self._world.template_made, "a Job was made without a template"
+        self.most_at_once = max(self.most_at_once, len(at_work))
+        assert len(at_work) <= self._world.highest_limit, f"{len(at_work)} are at work at once"
 
     def _teller(self, uid: str, job: str) -> Teller:
         if job in self._world.by_hand:
@@ -243,11 +255,14 @@ class Laws:
             if status["promise"] != "Pending":
                 assert FINALIZER not in meta.get("finalizers", ()), f"keeps its finalizer: {where}"
                 continue
-            must = promise.must_settle() and uid not in self._world.may_run_twice
+            # A pod on a dead node is given up by the clock on the wall, and later where that was set back.
+            must = promise.must_settle() and not self._set_back and uid not in self._world.may_run_twice
             assert not must, f"never settled: {where}"
             wanted = {Phase.PENDING} if not promise.began else {Phase.RUNNING, Phase.PENDING}
             if any(pod["status"]["phase"] == "Running" and not pod["toy"].get("node_dead") for pod in pods):
                 wanted = {Phase.RUNNING}
+            if promise.templated and not promise.jobs and status["phase"] == Phase.PENDING:
+                continue  # it waits for its template, or for its turn, paused or not
             if promise.pause_wanted and not promise.not_supported:
                 stuck = any(pod["toy"].get("node_dead") for pod in pods)
                 wanted = {Phase.PAUSED} | ({Phase.PENDING, Phase.RUNNING} if stuck else set())
@@ -284,6 +299,9 @@ def _promise(body: Body) -> PromiseModel:
     given = spec.get("timeouts") or {}
     names = ("scheduleToStart", "startToClose", "scheduleToClose")
     limits = Limits(*(parse_duration(given[name]) if name in given else None for name in names))
+    if "templateRef" in spec:
+        created = datetime.fromisoformat(body["metadata"]["creationTimestamp"])
+        return PromiseModel(created=created, limits=limits, templated=True)
     pod = spec["job"]["spec"]["template"]["spec"]
     bad = "selector" in spec["job"]["spec"] or pod["containers"][0]["image"] == IMPOSSIBLE_IMAGE
     return PromiseModel(

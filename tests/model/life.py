@@ -18,7 +18,7 @@ from tests.model.laws import Laws
 from tests.model.machinery import Machinery
 from tests.model.replica import Replica, stand_in_for_kopf
 from tests.model.simulation import Simulation
-from tests.model.world import IMPOSSIBLE_IMAGE, Body, World
+from tests.model.world import IMPOSSIBLE_IMAGE, TEMPLATE, Body, World
 from tests.support.builders import CALLBACKS
 
 _NEVER: Final = 1e9
@@ -47,6 +47,7 @@ KINDS: Final[dict[str, Body]] = {
     "refused": work(image=IMPOSSIBLE_IMAGE),
     "kept shortly": work(retention={"job": "20s", "record": "45s"}),
     "cleaned up": work(retention={"job": "10s"}),
+    "templated": {"templateRef": {"name": TEMPLATE}},
     "not built yet": work(callbacks=CALLBACKS),
 }
 
@@ -135,6 +136,10 @@ class Life:
         assert not self.sim.problems, self.sim.problems
         assert all(replica.well for replica in self.replicas), "an operator has ended by itself"
 
+    def begins(self, name: str) -> None:
+        """Until a worker runs, and status says so."""
+        self.goes_on_until(lambda: self.pods(name, "Running") and self.phase(name) is Phase.RUNNING)
+
     def start_the_dead(self) -> None:
         """Every operator that does not run is started."""
         for replica in self.replicas:
@@ -186,6 +191,8 @@ class Life:
     def rests(self, *, thoroughly: bool = True) -> None:
         """All work may end, pauses are over, dead nodes are removed: everything comes to its end and stays there."""
         self.catches_up(thoroughly=thoroughly)
+        if not self.world.limit:
+            self.world.offer_template()
         for name in self.names:
             if (found := self.world.operation(name)) and found["spec"].get("suspend"):
                 self.world.resume(name)

@@ -102,6 +102,7 @@ class PromiseModel:
     """One promise; `created` is the record's creationTimestamp. Facts come in through the methods, in order.
 
     `impossible`: why the work can never run as it is written (InvalidJob, JobNameConflict), or "".
+    `templated`: it runs what a template says, so it waits for that, and for its turn.
     `not_supported`: it asks for what this version does not do, so nothing is run.
     """
 
@@ -109,6 +110,7 @@ class PromiseModel:
     limits: Limits = field(default_factory=Limits)
     impossible: str = ""
     not_supported: bool = False
+    templated: bool = False
 
     stop_asked: bool = False
     pause_wanted: bool = False
@@ -117,6 +119,7 @@ class PromiseModel:
     collected: bool = False  # the garbage collector has, as the operation was deleted in the foreground
     interfered: bool = False  # somebody else has deleted the Job
     pod_deleted: bool = False  # by anybody: what it says at its end may be its result, and may be lost
+    told_at: datetime | None = None  # when anybody did that first
     jobs: int = 0
     ended: tuple[str, str] | None = None  # Complete or Failed and why, before anybody told the Job to stop
     ended_late: tuple[str, str] | None = None  # the same, after that
@@ -142,17 +145,21 @@ class PromiseModel:
         self.paused_ever = self.paused_ever or wanted
 
     def job_made(self) -> None:
+        """Where the contract lets it happen a second time, that Job has not been told anything yet."""
         self.jobs += 1
+        self.told_at = None
 
-    def job_told(self, by: Teller) -> None:
+    def job_told(self, by: Teller, when: datetime) -> None:
         """Its deletion has begun."""
+        self.told_at = self.told_at or when
         self.told = self.told or by is Teller.OPERATOR
         self.collected = self.collected or by is Teller.COLLECTOR
         self.interfered = self.interfered or by is Teller.SOMEBODY
 
-    def job_ended(self, kind: str, reason: str) -> None:
-        if self.told or self.collected or self.interfered:
-            self.ended_late = self.ended_late or (kind, reason)
+    def job_ended(self, kind: str, reason: str, when: datetime) -> None:
+        if self.told_at:
+            # In the same second nobody can say which came first; later it counts no more.
+            self.ended_late = self.ended_late or ((kind, reason) if when <= self.told_at else None)
         else:
             self.ended = self.ended or (kind, reason)
 

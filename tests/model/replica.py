@@ -56,6 +56,7 @@ class Replica:
         self.crashes = 0
         self.alive = False
         self.position = 0
+        self._put_off: list[tuple[str, str, Body]] = []
         self._line: Line | None = None
         self._struck: list[Fault] = []
         sim.turning.append(self._tell_watches)
@@ -141,12 +142,14 @@ class Replica:
 
     # -- its news
 
-    def catch_up(self, most: int = 1_000_000) -> None:
-        """The next events, in order."""
+    def catch_up(self, most: int = 1_000_000, *, late: str = "") -> None:
+        """The next events, in order; those of the kind `late` only with a later call, as each kind has its watch."""
         if self.alive:
-            events = self._world.api.events[self.position : self.position + most]
-            self.position += len(events)
-            self._take_in(events)
+            fresh = self._world.api.events[self.position : self.position + most]
+            self.position += len(fresh)
+            events = [*self._put_off, *fresh]
+            self._put_off = [event for event in events if event[1] == late]
+            self._take_in([event for event in events if event[1] != late])
             self._sim.settle()
 
     def miss(self, count: int) -> bool:
@@ -169,7 +172,7 @@ class Replica:
             self._sim.settle()
 
     def _relist(self) -> None:
-        self.position = len(self._world.api.events)
+        self.position, self._put_off = len(self._world.api.events), []
         for plural in self._handlers:
             for body in self._world.every(plural):
                 self._tell(None, plural, body)

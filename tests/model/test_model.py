@@ -24,7 +24,7 @@ from tests.model.reference import Answer, Verb, answer_to
 
 POLICIES = ("Background", "Foreground", "Orphan")
 MANNERS = ("dies", "hands over", "ignores")
-KIND = ("plain", "plain", *KINDS)
+KIND = ("plain", "plain", "templated", *KINDS)
 RETENTIONS = ({"job": "5s"}, {"record": "15s"}, {"job": "1h", "record": "1h"}, None)
 WHICH = range(6)
 REPLICAS = (1, 2)
@@ -35,6 +35,10 @@ WORKERS = (
 )
 
 
+OTHERS = (
+    *("crashes", "time jumped", "news lost", "watches cut", "template made", "limit raised", "template deleted"),
+    *("Job let go", "record let go", *(f"Job deleted by hand ({policy})" for policy in POLICIES)),
+)
 MOVES: list[tuple[Callable[..., None], Callable[..., bool], dict[str, Sequence[object]]]] = []
 
 
@@ -66,6 +70,7 @@ class Reached:
         self.faults.update(life.struck())
         self.others["crashes"] += sum(replica.crashes for replica in life.replicas)
         self.others.update({f"{kind} let go": count for kind, count in life.laws.let_go.items()})
+        self.others[f"{life.laws.most_at_once} of the template at once"] += 1
         self.others["lives"] += 1
 
     def table(self):
@@ -134,6 +139,13 @@ class AnyLife(RuleBasedStateMachine):
         self.life.world.keep(self.name(which), retention)
 
     # -- other people and the cluster
+
+    @move(what=["offer", "offer", "away"])
+    def the_template_changes(self, what):
+        if what == "offer":
+            REACHED.others[self.life.world.offer_template()] += 1
+        else:
+            REACHED.others["template deleted"] += self.life.world.take_template_away()
 
     @move(what=["quota", "job", "evict", "dies", "removed"], which=WHICH, how=range(3))
     def somebody_interferes(self, what, which, how):
@@ -204,9 +216,9 @@ class AnyLife(RuleBasedStateMachine):
         else:
             self.life.clock_is_set((-1, 1, 24)[which % 3])
 
-    @move(which=WHICH, most=[1, 2, 100])
-    def news_arrive(self, which, most):
-        self.replica(which).catch_up(most)
+    @move(which=WHICH, most=[1, 2, 100], late=["", "", "jobs", "asyncoperations"])
+    def news_arrive(self, which, most, late):
+        self.replica(which).catch_up(most, late=late)
 
     @move(when=troubled, how=["lost", "again", "anew"], which=WHICH, event=range(10_001))
     def news_go_wrong(self, how, which, event):
@@ -314,6 +326,7 @@ def test_every_phase_verb_and_fault_is_met():
     assert REACHED.verbs[Verb.APPLY_SAME, Answer.UNCHANGED]
     assert set(REACHED.faults) == {fault.name.lower() for fault in Fault}
     assert all(REACHED.workers[what] for what in WORKERS)
+    assert all(REACHED.others[what] for what in OTHERS)
 
 
 @pytest.mark.full

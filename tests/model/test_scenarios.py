@@ -26,11 +26,6 @@ def told(end, kind="plain"):
     return tell_it
 
 
-def begins(life, name):
-    """Until a worker runs, and status says so."""
-    life.goes_on_until(lambda: life.pods(name, "Running") and life.phase(name) is Phase.RUNNING)
-
-
 def ends(life, name, exit_code=0):
     """Until the worker has run to its end, and status says so."""
     life.goes_on_until(lambda: life.pods(name, "Running"))
@@ -54,14 +49,14 @@ def fails(life, name):
 
 @told(Phase.SUCCEEDED, kind="retrying")
 def succeeds_at_the_second_try(life, name):
-    begins(life, name)
+    life.begins(name)
     life.machinery.end_work(name, 3)
     ends(life, name)
 
 
 @told(Phase.CANCELLED)
 def is_cancelled(life, name):
-    begins(life, name)
+    life.begins(name)
     life.world.cancel(name)
     life.goes_on(manners="hands over")
     ended(life, name)
@@ -77,7 +72,7 @@ def is_cancelled_before_its_start(life, name):
 
 @told(None)
 def is_withdrawn(life, name):
-    begins(life, name)
+    life.begins(name)
     life.world.delete(name)
     ended(life, name)
 
@@ -91,7 +86,7 @@ def is_withdrawn_before_its_start(life, name):
 
 @told(Phase.SUCCEEDED)
 def is_cancelled_too_late(life, name):
-    begins(life, name)
+    life.begins(name)
     life.machinery.end_work(name, 0)
     life.machinery.sync_jobs()
     life.world.cancel(name)
@@ -100,17 +95,17 @@ def is_cancelled_too_late(life, name):
 
 @told(Phase.SUCCEEDED)
 def is_paused_and_resumed(life, name):
-    begins(life, name)
+    life.begins(name)
     life.world.pause(name)
     life.goes_on_until(lambda: life.phase(name) is Phase.PAUSED)
     life.world.resume(name)
-    begins(life, name)
+    life.begins(name)
     ends(life, name)
 
 
 @told(Phase.CANCELLED)
 def is_paused_and_cancelled(life, name):
-    begins(life, name)
+    life.begins(name)
     life.world.pause(name)
     life.goes_on_until(lambda: life.phase(name) is Phase.PAUSED)
     life.world.cancel(name)
@@ -132,20 +127,20 @@ def starts_too_late(life, name):
 
 @told(Phase.TIMED_OUT, kind="hurried")
 def takes_too_long(life, name):
-    begins(life, name)
+    life.begins(name)
     ended(life, name)
 
 
 @told(Phase.FAILED)
 def loses_its_job(life, name):
-    begins(life, name)
+    life.begins(name)
     life.world.delete_job_by_hand(name, "Foreground")
     ended(life, name)
 
 
 @told(Phase.SUCCEEDED)
 def loses_its_node(life, name):
-    begins(life, name)
+    life.begins(name)
     life.machinery.node_dies(name)
     life.goes_on(10)
     life.machinery.nodes_are_removed()
@@ -154,7 +149,7 @@ def loses_its_node(life, name):
 
 @told(Phase.CANCELLED)
 def is_cancelled_on_a_dead_node(life, name):
-    begins(life, name)
+    life.begins(name)
     life.machinery.node_dies(name)
     life.world.cancel(name)
     ended(life, name)
@@ -162,7 +157,7 @@ def is_cancelled_on_a_dead_node(life, name):
 
 @told(Phase.FAILED)
 def loses_node_and_job(life, name):
-    begins(life, name)
+    life.begins(name)
     life.machinery.node_dies(name)
     life.world.delete_job_by_hand(name, "Foreground")
     ended(life, name)
@@ -170,7 +165,7 @@ def loses_node_and_job(life, name):
 
 @told(Phase.CANCELLED)
 def is_changed_while_it_is_being_paused(life, name):
-    begins(life, name)
+    life.begins(name)
     life.machinery.node_dies(name)
     life.world.pause(name)
     life.goes_on(5)
@@ -190,7 +185,7 @@ def waits_for_a_quota(life, name):
 
 @told(Phase.SUCCEEDED)
 def hands_in_its_result(life, name):
-    begins(life, name)
+    life.begins(name)
     life.machinery.report(name, "handed in")
     ends(life, name)
 
@@ -264,29 +259,3 @@ def test_every_phase_is_reached_by_some_story():
 
     assert set(reached) == set(Phase)
     assert {kind for _, kind, _ in STORIES.values()} <= set(KINDS)
-
-
-def test_a_success_within_a_second_costs_four_writes():
-    """Finalizer, Job, settled status, finalizer again: nothing else, and no read but the pods'."""
-    life = Life()
-    life.sim.pass_time(1)
-    life.hear()
-    name = life.create()
-    before = len(life.world.api.requests)
-    life.hear()
-    life.machinery.goes_on()
-    life.machinery.end_work(name, 0)
-    life.machinery.goes_on()
-    life.hear()
-
-    requests = [
-        (method, path.rsplit("media/", 1)[-1].split("/")[0]) for method, path, _ in life.world.api.requests[before:]
-    ]
-    life.close()
-    assert requests == [
-        ("PATCH", "asyncoperations"),
-        ("POST", "jobs"),
-        ("GET", "pods"),
-        ("PATCH", "asyncoperations"),
-        ("PATCH", "asyncoperations"),
-    ]

@@ -12,7 +12,7 @@ from collections import Counter
 from functools import partial
 from typing import Any, Final
 
-from alo_operator.api.names import LABEL_OPERATION_UID, OPERATION_PLURAL
+from alo_operator.api.names import LABEL_OPERATION_UID, OPERATION_PLURAL, TEMPLATE_PLURAL
 from alo_operator.errors import AlreadyExists, BadRequest, Forbidden, NotFound
 from tests.model.reference import Answer, Verb
 from tests.support.memory_api import FOREGROUND, MemoryApi
@@ -22,6 +22,16 @@ Body = dict[str, Any]
 # What defines the work: the schema's rules keep these as they were created.
 DEFINING: Final = ("templateRef", "job", "input", "metadata", "timeouts")
 NAMESPACE: Final = "media"
+TEMPLATE: Final = "resize"
+TEMPLATE_SPEC: Final[Body] = {
+    "job": {
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "template": {"spec": {"containers": [{"name": "main", "image": "example.test/resize:1"}]}},
+        }
+    }
+}
 IMPOSSIBLE_IMAGE: Final = "example.test/no such image"
 
 
@@ -36,6 +46,7 @@ class World:
         self.deleted: set[str] = set()  # operations that callers deleted
         self.deleted_in_foreground: set[str] = set()  # operations, so that the garbage collector deletes their Jobs
         self.bothered: set[str] = set()  # operations that somebody did more to than to create them
+        self.template_made = False
         self.verbs: Counter[tuple[Verb, Answer]] = Counter()
         self._manifests: dict[str, Body] = {}
         self._numbers = itertools.count(1)
@@ -106,7 +117,7 @@ class World:
         self.api.remove(OPERATION_PLURAL, name, policy)
         if policy == "Orphan":
             for job in self.jobs_of(found["metadata"]["uid"]):
-                self.api.change("jobs", job["metadata"]["name"], lambda body: body["metadata"].pop("ownerReferences"))
+                self.api.change("jobs", job["metadata"]["name"], _disowned)
         return self._said(Verb.DELETE, Answer.TAKEN)
 
     # -- others
@@ -119,6 +130,42 @@ class World:
                 name = body["metadata"]["name"]
                 labels = {"touched": str(len(self.api.events))}
                 self.api.change(OPERATION_PLURAL, name, partial(_label, labels))
+
+    def offer_template(self) -> str:
+        """A platform team makes the template, or lets one more of its operations run at once; what it did."""
+        found = self.api.objects.get((TEMPLATE_PLURAL, NAMESPACE, TEMPLATE))
+        if found is None:
+            self.template_made = True
+            spec = {**copy.deepcopy(TEMPLATE_SPEC), "concurrency": {"limit": 1}}
+            self.api.add(TEMPLATE_PLURAL, {"metadata": {"name": TEMPLATE}, "spec": spec})
+            return "template made"
+        self.api.change(TEMPLATE_PLURAL, TEMPLATE, _let_one_more_run)
+        return "limit raised"
+
+    def take_template_away(self) -> bool:
+        """It is deleted; what runs runs on."""
+        if (TEMPLATE_PLURAL, NAMESPACE, TEMPLATE) not in self.api.objects:
+            return False
+        self.api.remove(TEMPLATE_PLURAL, TEMPLATE)
+        return True
+
+    @property
+    def highest_limit(self) -> int:
+        """The highest limit so far."""
+        bodies = [body for _, plural, body in self.api.events if plural == TEMPLATE_PLURAL]
+        return max((int(body["spec"]["concurrency"]["limit"]) for body in bodies), default=0)
+
+    @property
+    def limit(self) -> int:
+        """How many operations of the template may have work now; 0: there is no template."""
+        found = self.api.objects.get((TEMPLATE_PLURAL, NAMESPACE, TEMPLATE))
+        return int(found["spec"]["concurrency"]["limit"]) if found else 0
+
+    def hold(self, name: str) -> None:
+        """Somebody puts a finalizer on the operation, and keeps it there."""
+        self.api.change(
+            OPERATION_PLURAL, name, lambda body: body["metadata"].update(finalizers=["example.test/somebody"])
+        )
 
     def delete_job_by_hand(self, name: str, policy: str) -> bool:
         """Somebody deletes the Job behind the operator's back; Orphan leaves its pods running."""
@@ -214,6 +261,14 @@ class World:
     def _said(self, verb: Verb, answer: Answer) -> Answer:
         self.verbs[verb, answer] += 1
         return answer
+
+
+def _let_one_more_run(body: Body) -> None:
+    body["spec"]["concurrency"]["limit"] += 1
+
+
+def _disowned(body: Body) -> None:
+    body["metadata"].pop("ownerReferences", None)
 
 
 def _label(labels: Body, body: Body) -> None:

@@ -43,6 +43,8 @@ def plan(observed: Observed, now: datetime, settings: Settings = DEFAULTS) -> Pl
 
 
 def _before_the_end(observed: Observed, now: datetime, settings: Settings) -> Plan:
+    if observed.operation.deleting and not observed.operation.has_finalizer:
+        return Plan()  # no work of ours can be running; owner references take what is left
     observed = template.adopt(observed)
     operation = observed.operation
     decision = _unsettled(observed, now, settings)
@@ -59,8 +61,6 @@ def _before_the_end(observed: Observed, now: datetime, settings: Settings) -> Pl
 
 def _unsettled(observed: Observed, now: datetime, settings: Settings) -> Plan:
     operation = observed.operation
-    if operation.deleting and not operation.has_finalizer:
-        return Plan()  # no work of ours can be running; owner references take what is left
     if observed.job_doubtful and not observed.job_gone:
         return Plan(look=Look.JOB)
     job = observed.job
