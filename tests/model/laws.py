@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from alo_operator.api.durations import parse_duration
@@ -173,7 +173,7 @@ class Laws:
         if phase in (Phase.CANCELLED, Phase.TIMED_OUT):
             for pod in self._world.pods_of(uid):
                 if live(pod):
-                    _given_up_in_time(pod, status)
+                    _given_up_in_time(pod, status, promise.told_at)
 
     def _result(self, promise: PromiseModel, phase: Phase, reason: str, status: Body) -> None:
         result = status.get("result")
@@ -250,7 +250,9 @@ class Laws:
             promise, pods = self.promises[uid], self._world.pods_of(uid)
             where = f"{meta['name']} ({status}; {promise})"
             # Work that only waits is reported minutes after its Job was made, by a clock that may have been set back.
-            unseen = self._set_back and status["observedGeneration"] < 0
+            # What waits for its turn costs no write at all.
+            waits = self._set_back or (promise.templated and not promise.jobs)
+            unseen = waits and status["observedGeneration"] < 0
             assert unseen or status["observedGeneration"] == meta["generation"], f"a change was not taken in: {where}"
             if status["promise"] != "Pending":
                 assert FINALIZER not in meta.get("finalizers", ()), f"keeps its finalizer: {where}"
@@ -316,10 +318,11 @@ def _reason(status: Body) -> str:
     return next(str(c["reason"]) for c in status["conditions"] if c["type"] == "Succeeded")
 
 
-def _given_up_in_time(pod: Body, status: Body) -> None:
-    """A pod may be left behind only by name, and only after a minute."""
+def _given_up_in_time(pod: Body, status: Body, job_told: datetime | None) -> None:
+    """A pod may be left behind only by name, and only after a minute; `job_told`: when its Job was deleted."""
     name = pod["metadata"]["name"]
     assert name in {cause["name"] for cause in status["failure"].get("causes", ())}, f"{name} is live and not named"
     told = pod["metadata"].get("deletionTimestamp") or status["cancellation"]["requestTime"]
-    waited = datetime.fromisoformat(status["completionTime"]) - datetime.fromisoformat(told)
+    since = min(datetime.fromisoformat(told), job_told or datetime.max.replace(tzinfo=UTC))
+    waited = datetime.fromisoformat(status["completionTime"]) - since
     assert waited >= _MINUTE, f"{name} was given up after {waited}"
