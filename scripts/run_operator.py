@@ -8,9 +8,11 @@ runs beside it, unless --report-url names another. Ctrl-C ends both; the cluster
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from types import FrameType
 
 from tests.cluster.errors import ClusterError
 from tests.cluster.providers import Cluster, Options, choose, wanted_name
@@ -52,13 +54,20 @@ def main() -> int:
     ]
     # fmt: on
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    beside = subprocess.Popen(gateway, env=environment) if gateway else None
+    # A signal to this process alone has to reach them too.
+    signal.signal(signal.SIGTERM, _interrupt)
+    running = [subprocess.Popen(words, env=environment) for words in (command, gateway) if words]
     try:
-        return subprocess.run(command, env=environment, check=False).returncode
+        return running[0].wait()
     finally:
-        if beside:
-            beside.terminate()
-            beside.wait()
+        for program in running:
+            program.terminate()
+        for program in running:
+            program.wait()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def gateway_command(cluster: Cluster) -> tuple[list[str], str]:
