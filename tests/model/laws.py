@@ -265,9 +265,12 @@ class Laws:
                 wanted = {Phase.RUNNING}
             if promise.templated and not promise.jobs and status["phase"] == Phase.PENDING:
                 continue  # it waits for its template, or for its turn, paused or not
+            stuck = any(pod["toy"].get("node_dead") for pod in pods)
             if promise.pause_wanted and not promise.not_supported:
-                stuck = any(pod["toy"].get("node_dead") for pod in pods)
                 wanted = {Phase.PAUSED} | ({Phase.PENDING, Phase.RUNNING} if stuck else set())
+            if stuck and self._set_back and promise.may_show(Phase.CANCELLING):
+                surely = promise.stop_asked and not promise.ended
+                wanted = {Phase.CANCELLING} | (set() if surely else wanted)
             assert status["phase"] in wanted, f"should be {sorted(wanted)}: {where}"
 
     def hold_at_rest(self) -> None:

@@ -68,6 +68,27 @@ def test_a_record_that_somebody_else_holds_costs_nothing():
     assert not asked
 
 
+@pytest.mark.promise("STATUS-5")
+def test_a_change_is_taken_in_while_deleted_work_is_being_stopped():
+    """Cancelled, on a node that is dead, then edited and deleted: its status keeps up until the work is given up."""
+    life = Life()
+    life.sim.pass_time(1)
+    name = life.create()
+    life.begins(name)
+    life.machinery.node_dies(name)
+    life.world.cancel(name)
+    life.goes_on(5)
+    life.world.keep(name, {"job": "1h"})
+    life.world.delete(name)
+    life.goes_on(5)
+
+    assert life.phase(name) is Phase.CANCELLING
+    assert life.follows(name)
+    life.disturbed = True
+    life.rests()
+    life.close()
+
+
 def test_a_success_within_a_second_costs_four_writes():
     """Finalizer, Job, settled status, finalizer again: nothing else, and no read but the pods'."""
     life = Life()

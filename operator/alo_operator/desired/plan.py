@@ -50,7 +50,7 @@ def _before_the_end(observed: Observed, now: datetime, settings: Settings) -> Pl
     decision = _unsettled(observed, now, settings)
     if decision.look:
         return decision
-    if not decision.steps and not operation.deleting:
+    if not decision.steps:
         # Whatever is waited for: a change that asks for nothing more is taken in.
         decision = replace(decision, steps=_follow(operation, now))
     if operation.status.cancellation:
