@@ -45,7 +45,44 @@ RESYNC_FOUND: Final = Counter(
     "Objects that a resync found otherwise than the watches had told.",
     registry=REGISTRY,
 )
+
+DELIVERY_ATTEMPTS: Final = Counter(
+    "alo_delivery_attempts_total",
+    "Attempts to tell a callback by format, outcome (Delivered, or the word of what went wrong) and class of the HTTP "
+    "status (2xx ... 5xx; none where there was no answer).",
+    ["format", "outcome", "code"],
+    registry=REGISTRY,
+)
+DELIVERY_SECONDS: Final = Histogram(
+    "alo_delivery_duration_seconds",
+    "Time of one attempt to tell a callback.",
+    ["format"],
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 15),
+    registry=REGISTRY,
+)
+DELIVERIES: Final = Counter(
+    "alo_deliveries_total",
+    "Deliveries that came to their end: delivered, dead_lettered (given up), dropped (lost with a deleted operation).",
+    ["state"],
+    registry=REGISTRY,
+)
+DELIVERIES_IN_FLIGHT: Final = Gauge(
+    "alo_deliveries_in_flight", "Callbacks that are being told just now.", registry=REGISTRY
+)
+DELIVERY_LINES_OPEN: Final = Gauge(
+    "alo_delivery_lines_open",
+    "Destinations that are left alone for a while, as they failed several times in a row.",
+    registry=REGISTRY,
+)
+
 BUILD: Final = Gauge("alo_build_info", "Always 1; the version is in the label.", ["version"], registry=REGISTRY)
+
+
+def delivery_attempted(form: str, outcome: str, status: int | None, seconds: float) -> None:
+    """Count one attempt to tell a callback; `outcome` is `Delivered` or a word of the API, `status` that of HTTP."""
+    code = f"{status // 100}xx" if status and 100 <= status < 600 else "none"
+    DELIVERY_ATTEMPTS.labels(format=form, outcome=outcome, code=code).inc()
+    DELIVERY_SECONDS.labels(format=form).observe(seconds)
 
 
 def render() -> bytes:

@@ -55,6 +55,19 @@ def test_no_name_becomes_a_label(name):
     assert resource(paths.operations(name)) == "asyncoperations"
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(204, "2xx"), (301, "3xx"), (410, "4xx"), (503, "5xx"), (999, "none"), (0, "none"), (None, "none")],
+)
+def test_an_attempt_at_a_delivery_is_counted_by_the_class_of_its_answer(status, code):
+    """A receiver chooses its status, so that only its first digit becomes a label."""
+    labels = {"format": "CloudEvents", "outcome": "HTTPError", "code": code}
+    before = metrics.REGISTRY.get_sample_value("alo_delivery_attempts_total", labels) or 0
+    metrics.delivery_attempted("CloudEvents", "HTTPError", status, 0.1)
+
+    assert metrics.REGISTRY.get_sample_value("alo_delivery_attempts_total", labels) == before + 1
+
+
 def test_what_is_rendered_is_prometheus_text():
     """With help for each of ours."""
     text = metrics.render().decode()
