@@ -23,7 +23,7 @@ def after_the_end(observed: Observed, now: datetime, settings: Settings) -> Plan
     """What is due of a settled operation."""
     operation = observed.operation
     steps: list[Step] = []
-    if operation.status.observed_generation < operation.generation and not operation.deleting:
+    if not operation.followed and not operation.deleting:
         steps.append(WriteStatus(_retained(record.followed(operation, stamp(now)), operation, now)))
     if operation.has_finalizer:
         # The plan that settled it was interrupted; its Event has the same name, so that there is never a second one.

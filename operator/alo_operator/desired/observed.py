@@ -114,6 +114,11 @@ class OperationView:
         return self.status.promise is not Promise.PENDING
 
     @property
+    def followed(self) -> bool:
+        """Whether status speaks of the spec as it is now."""
+        return self.status.observed_generation >= self.generation
+
+    @property
     def timeouts(self) -> Timeouts:
         """The timeouts in force: each of the operation's own, else the one taken over in status from its template."""
         own = self.spec.timeouts if self.spec else None

@@ -24,7 +24,7 @@ def before_the_start(operation: OperationView, now: datetime) -> Plan | None:
     if not operation.spec:
         return None
     if operation.spec.suspend:
-        if operation.status.phase is Phase.PAUSED and operation.status.observed_generation >= operation.generation:
+        if operation.status.phase is Phase.PAUSED and operation.followed:
             return Plan()
         return Plan((WriteStatus(record.paused(operation, None, stamp(now))),))
     if held(operation):
@@ -64,7 +64,7 @@ def _pause(operation: OperationView, job: JobView, now: datetime) -> Plan:
     if not job.suspended:
         return Plan((_patch(job, suspend=True),))
     gone = job.at_rest and job.active == 0 and job.terminating == 0
-    current = operation.status.phase is Phase.PAUSED and operation.status.observed_generation >= operation.generation
+    current = operation.status.phase is Phase.PAUSED and operation.followed
     if not gone or current:
         return Plan()
     return Plan((WriteStatus(record.paused(operation, job, stamp(now))),))

@@ -184,7 +184,7 @@ def _running(operation: OperationView, job: JobView, now: datetime) -> Plan:
 
 def _refused(operation: OperationView, problem: str, now: datetime) -> Plan:
     status = record.refused(operation, problem, stamp(now))
-    same = _says(operation, "Accepted", Reason.NOT_SUPPORTED, problem) and _followed(operation)
+    same = _says(operation, "Accepted", Reason.NOT_SUPPORTED, problem) and operation.followed
     return Plan(() if same else (WriteStatus(status),), in_line=False)
 
 
@@ -192,7 +192,7 @@ def _say_waiting(
     operation: OperationView, job: JobView | None, why: waiting.Waiting, now: datetime
 ) -> tuple[Step, ...]:
     """One write for each changed reason; a changed sentence alone is not worth one."""
-    if _says(operation, "Started", why.reason) and _followed(operation):
+    if _says(operation, "Started", why.reason) and operation.followed:
         return ()
     return (WriteStatus(record.waiting(operation, job, why, stamp(now))),)
 
@@ -208,13 +208,9 @@ def _ready_when_accepted(operation: OperationView, job: JobView, now: datetime) 
 
 def _follow(operation: OperationView, now: datetime) -> tuple[Step, ...]:
     """Take in a later spec change; the first sight of an operation costs no write of its own."""
-    if _followed(operation) or operation.status.observed_generation < 0:
+    if operation.followed or operation.status.observed_generation < 0:
         return ()
     return (WriteStatus(record.followed(operation, stamp(now))),)
-
-
-def _followed(operation: OperationView) -> bool:
-    return operation.status.observed_generation >= operation.generation
 
 
 def _says(operation: OperationView, kind: str, reason: str, message: str | None = None) -> bool:

@@ -70,7 +70,7 @@ def lacking(observed: Observed, now: datetime) -> Plan | None:
         )
         accepted = condition_of(operation.status, ConditionType.ACCEPTED)
         same = accepted and accepted.reason == Reason.TEMPLATE_NOT_FOUND and accepted.message == said
-        if same and operation.status.observed_generation >= operation.generation:
+        if same and operation.followed:
             return Plan(in_line=False)
         return Plan((WriteStatus(record.without_template(operation, said, stamp(now))),), in_line=False)
     if template.problem:
@@ -108,7 +108,7 @@ def in_line(observed: Observed, now: datetime) -> Plan | None:
     wrong = accepted is not None and accepted.reason == Reason.TEMPLATE_NOT_FOUND
     gate = operation.spec is not None and operation.spec.ready_when is ReadyWhen.ACCEPTED
     unsaid = gate and (ready is None or ready.reason != ReadyWhen.ACCEPTED)
-    behind = 0 <= operation.status.observed_generation < operation.generation
+    behind = operation.status.observed_generation >= 0 and not operation.followed
     if not (wrong or unsaid or behind):
         return Plan()
     why = Waiting(Reason.PENDING, IN_LINE)
