@@ -4,6 +4,8 @@ AloError
 ├── ConfigurationError      the process cannot start or go on as configured; a person has to act
 ├── InvalidJob              the work of one operation can never run as written
 ├── InvalidInput            the input of one operation can never be handed over
+├── InvalidCallbackUrl      nothing can ever be sent to the URL of this callback
+├── InvalidSigningKey       what a Secret holds for signing cannot be used
 ├── ReportRefused           what a worker reported is not taken
 ├── SchemasUnavailable      nobody is there to judge by JSON Schemas just now
 ├── ApiError                the API server answered with an error
@@ -53,6 +55,14 @@ class InvalidInput(AloError):
     def __init__(self, message: str, *, too_large: bool = True) -> None:
         super().__init__(message)
         self.too_large = too_large
+
+
+class InvalidCallbackUrl(AloError):
+    """Nothing can ever be sent to this URL; the message says why and what to write, and never repeats the URL."""
+
+
+class InvalidSigningKey(AloError):
+    """What a Secret holds for signing cannot be used; the message says which key and why, and never shows any of it."""
 
 
 class SchemasUnavailable(AloError):
