@@ -118,7 +118,6 @@ def work_that_waits(scene: Scene) -> None:
     operator.thaw()
     scene.make("blocked", without_a_node())
     scene.make("held", suspend=True)
-    scene.make("refused", callbacks=[{"name": "a", "url": "https://hook.example/", "format": "CloudEvents"}])
     scene.make("orphaned", template="no-such-template")
     narrow = template("narrow", job=simulated_job(900), concurrency={"limit": 1})
     scene.stage.api.create("operationtemplates", narrow, scene.stage.namespace)
@@ -171,8 +170,6 @@ def work_under_way(scene: Scene) -> None:
     scene.look("its template is missing", "orphaned")
     scene.wait("queued", lambda one: one["spec"]["readyWhen"] != "Accepted" or "conditions" in one["status"], "seen")
     scene.look("waits for a place under its template's limit", "queued")
-    scene.condition("refused", "Accepted", "NotSupported")
-    scene.look("refused: it asks for what this version has not got", "refused")
 
 
 def work_that_ended(scene: Scene) -> None:
@@ -283,12 +280,9 @@ def test_red_and_waiting_say_why(judged):
     """A tool that shows red or a pause shows the reason; so does one that waits for what may never come."""
     failed = judged["`Failed` after its start"][0]
     blocked = judged["waits for a node, an image or a quota"][0]
-    refused = judged["refused: it asks for what this version has not got"][0]
 
     assert "code 3" in failed.kstatus_message
     assert failed.argo_message.startswith("NonZeroExit: ")
     assert blocked.argo_message.startswith("Unschedulable: ")
-    assert "spec.callbacks" in refused.kstatus_message
-    assert "spec.callbacks" in refused.argo_message
     assert judged["its template is missing"][0].argo_message.startswith("TemplateNotFound: ")
     assert judged["paused after its start"][0].argo_message.startswith("Paused: ")

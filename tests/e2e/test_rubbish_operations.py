@@ -4,18 +4,12 @@ import json
 
 import pytest
 
-from alo_operator.desired.unsupported import NOT_SUPPORTED
 from tests.cluster.providers import Capability
 from tests.support.operations import operation, shell_job
 from tests.support.waiting import wait_for
 from tests.support.workers import image_job, pod_spec
 
 pytestmark = pytest.mark.needs(Capability.REAL_KUBELET, Capability.LOAD_IMAGE)
-
-CALLBACK = {"name": "billing", "url": "https://billing.example/alo", "format": "CloudEvents"}
-UNBUILT = {  # each field that is not built yet -> an operation that uses it
-    "spec.callbacks": operation("unbuilt-callbacks", job=shell_job(""), callbacks=[CALLBACK]),
-}
 
 
 def altered(change, **job_spec):
@@ -56,8 +50,6 @@ REFUSED_JOBS = {  # name -> the Job, and words that the failure must contain
 def stage(module_stage):
     module_stage.create(
         *[operation(name, job=job) for name, (job, _) in REFUSED_JOBS.items()],
-        *[UNBUILT[path] for path in NOT_SUPPORTED],
-        operation("unbuilt-withdrawn", job=shell_job(""), callbacks=[CALLBACK]),
         operation("bad-image-name", job=image_job("UPPER CASE!!")),
         operation("too-much-input", job=shell_job("exit 0"), input={"text": "x" * 64 * 1024}),
     )
@@ -96,28 +88,6 @@ def test_an_input_above_64_kilobytes_is_rejected_with_the_sizes(stage):
     assert "65547 bytes" in status["failure"]["message"]
     assert "65536" in status["failure"]["message"]
     assert stage.jobs("too-much-input") == []
-
-
-@pytest.mark.promise("STATUS-7")
-def test_a_field_that_is_not_built_is_refused_by_name(stage):
-    """An operation that asks for what this version cannot do waits with Accepted=False and makes no Job."""
-    assert NOT_SUPPORTED, "everything is built: delete this test"
-    for path in NOT_SUPPORTED:
-        name = UNBUILT[path]["metadata"]["name"]
-        accepted = stage.has_condition(name, "Accepted", "False", "NotSupported")
-
-        assert path in accepted["message"]
-        assert stage.status(name)["promise"] == "Pending"
-        assert stage.jobs(name) == []
-
-
-def test_a_refused_operation_can_be_mended_or_deleted(stage):
-    """Taking the unbuilt field out starts the work; deleting takes no time."""
-    stage.has_condition("unbuilt-callbacks", "Accepted", "False", "NotSupported")
-    stage.kubectl("patch", "aop", "unbuilt-callbacks", "--type=merge", "--patch", '{"spec":{"callbacks":null}}')
-    stage.kubectl("delete", "aop", "unbuilt-withdrawn", "--timeout=10s")
-
-    assert stage.settled("unbuilt-callbacks")["phase"] == "Succeeded"
 
 
 @pytest.mark.promise("STATUS-8")

@@ -266,7 +266,7 @@ class Laws:
             if promise.templated and not promise.jobs and status["phase"] == Phase.PENDING:
                 continue  # it waits for its template, or for its turn, paused or not
             stuck = any(pod["toy"].get("node_dead") for pod in pods)
-            if promise.pause_wanted and not promise.not_supported:
+            if promise.pause_wanted:
                 wanted = {Phase.PAUSED} | ({Phase.PENDING, Phase.RUNNING} if stuck else set())
             if stuck and self._set_back and promise.may_show(Phase.CANCELLING):
                 surely = promise.stop_asked and not promise.ended
@@ -278,8 +278,7 @@ class Laws:
         self.hold_when_caught_up()
         for body in self._world.every(OPERATION_PLURAL):
             meta, status = body["metadata"], body["status"]
-            waits = self.promises[meta["uid"]].not_supported
-            assert status["promise"] != "Pending" or waits, f"{meta['name']} never settled: {status}"
+            assert status["promise"] != "Pending", f"{meta['name']} never settled: {status}"
             self._kept_no_longer(body)
             assert not meta.get("deletionTimestamp"), f"{meta['name']} was deleted and is still there: {status}"
         assert not any(live(pod) for pod in self._world.every("pods")), "work is live at rest"
@@ -313,7 +312,6 @@ def _promise(body: Body) -> PromiseModel:
         created=datetime.fromisoformat(body["metadata"]["creationTimestamp"]),
         limits=limits,
         impossible="InvalidJob" if bad else "",
-        not_supported="callbacks" in spec,
     )
 
 

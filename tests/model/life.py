@@ -19,7 +19,6 @@ from tests.model.machinery import Machinery
 from tests.model.replica import Replica, stand_in_for_kopf
 from tests.model.simulation import Simulation
 from tests.model.world import IMPOSSIBLE_IMAGE, TEMPLATE, Body, World
-from tests.support.builders import CALLBACKS
 
 _NEVER: Final = 1e9
 _CATCHING_UP: Final = (1, 1, 2, 2, 5, 5, 10, 20, 30, 60, 60, 120, 300)
@@ -48,7 +47,6 @@ KINDS: Final[dict[str, Body]] = {
     "kept shortly": work(retention={"job": "20s", "record": "45s"}),
     "cleaned up": work(retention={"job": "10s"}),
     "templated": {"templateRef": {"name": TEMPLATE}},
-    "not built yet": work(callbacks=CALLBACKS),
 }
 
 

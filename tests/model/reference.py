@@ -103,13 +103,11 @@ class PromiseModel:
 
     `impossible`: why the work can never run as it is written (InvalidJob, JobNameConflict), or "".
     `templated`: it runs what a template says, so it waits for that, and for its turn.
-    `not_supported`: it asks for what this version does not do, so nothing is run.
     """
 
     created: datetime
     limits: Limits = field(default_factory=Limits)
     impossible: str = ""
-    not_supported: bool = False
     templated: bool = False
 
     stop_asked: bool = False
@@ -205,13 +203,13 @@ class PromiseModel:
             _allow(allowed, Phase.CANCELLED, {Reason.CANCELLED})
         if self.due:
             _allow(allowed, Phase.TIMED_OUT, self.due)
-        if self.impossible and not self.not_supported:
+        if self.impossible:
             _allow(allowed, Phase.FAILED, {self.impossible})
         return allowed
 
     def must_settle(self) -> bool:
         """Whether the operator, given time, has to settle it with nothing more happening."""
-        waits_only = self.not_supported or (self.pause_wanted and self.jobs == 0)
+        waits_only = self.pause_wanted and self.jobs == 0
         impossible = bool(self.impossible) and not waits_only
         return bool(self.ended or self.interfered or self.stop_asked or impossible)
 
@@ -244,7 +242,7 @@ class PromiseModel:
 
     def may_start_work(self) -> bool:
         """Whether a Job may be made now."""
-        return self.jobs == 0 and not self.not_supported
+        return self.jobs == 0
 
 
 def _allow(allowed: dict[Phase, set[str]], phase: Phase, reasons: set[str]) -> None:

@@ -78,6 +78,10 @@ class MakeOperation(Built):
         self._body["metadata"]["finalizers"] = [*others, FINALIZER]
         return self
 
+    def without_finalizer(self) -> Self:
+        self._body["metadata"].pop("finalizers", None)
+        return self
+
     def generation(self, number: int) -> Self:
         self._body["metadata"]["generation"] = number
         return self

@@ -77,6 +77,9 @@ class Reason(StrEnum):
     OWNED_BY_FLUX = "OwnedByFlux"
     OWNED_BY_HELM = "OwnedByHelm"
     OWNED_BY_CONTROLLER = "OwnedByController"
+    # of Events alone: a callback was not told
+    DELIVERY_FAILED = "DeliveryFailed"
+    DELIVERY_DROPPED = "DeliveryDropped"
 
 
 class FailureType(StrEnum):

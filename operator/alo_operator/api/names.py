@@ -28,6 +28,9 @@ LABEL_OPERATION_UID: Final = f"{GROUP}/operation-uid"
 # On Secrets that hold callback signing keys: the operator reads no other Secret.
 LABEL_SIGNING_KEY: Final = f"{GROUP}/signing-key"
 
+# On an operation that has ended: which callbacks are to be told again.
+REDELIVER_ANNOTATION: Final = f"{GROUP}/redeliver"
+
 # On the pod; the downward API turns it into the input file.
 INPUT_ANNOTATION: Final = f"{GROUP}/input"
 

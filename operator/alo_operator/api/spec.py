@@ -1,7 +1,7 @@
 """What a caller asks for: the spec of an AsyncOperation."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
@@ -17,6 +17,9 @@ from alo_operator.api.model import (
     is_empty,
     map_list,
 )
+
+# Nothing before the host, and no backslash, which some take for a slash.
+_URL: Final = r"^https?://[^\s/?#@\\]+([/?#][^\s]*)?$"
 
 
 class ReadyWhen(StrEnum):
@@ -107,9 +110,10 @@ class Callback(ApiModel):
     """Somebody who is told over HTTP how the operation ended."""
 
     name: DnsLabel = Field(description="Name of this callback, unique in the operation. Its deliveries carry it.")
-    url: Annotated[str, Field(min_length=1, max_length=limits.URL, pattern=r"^https?://[^\s]+$")] = Field(
+    url: Annotated[str, Field(min_length=1, max_length=limits.URL, pattern=_URL)] = Field(
         description="Where to send the outcome with POST. The address must be routable on the Internet unless the "
-        "operator's settings allow its network or host; redirects are not followed."
+        "operator's settings allow its network or host; redirects are not followed. It has no user name and no "
+        "password: messages are signed instead."
     )
     format: CallbackFormat = Field(
         default=CallbackFormat.STANDARD_WEBHOOKS,

@@ -218,8 +218,12 @@ class Delivery(ApiModel):
     last_attempt_time: Timestamp | None = Field(default=None, description="When it was last tried.")
     next_attempt_time: Timestamp | None = Field(default=None, description="When it will be tried next.")
     last_status: int | None = Field(default=None, description="HTTP status of the last answer, if there was one.")
-    last_error: Annotated[str, Field(max_length=limits.REASON)] | None = Field(
+    last_error: Annotated[str, Field(max_length=limits.DELIVERY_ERROR)] | None = Field(
         default=None, description="What went wrong at the last try."
+    )
+    target: Annotated[str, Field(max_length=limits.WORD)] | None = Field(
+        default=None,
+        description="A digest of the callback's entry, which tells another callback of the same name apart.",
     )
 
 
@@ -278,4 +282,8 @@ class OperationStatus(ApiModel):
         exclude_if=is_empty,
         max_length=limits.CALLBACKS,
         description="How telling each callback went.",
+    )
+    redelivery: Annotated[str, Field(max_length=limits.REDELIVERY)] | None = Field(
+        default=None,
+        description="The value of the annotation alo-operator.io/redeliver that was taken in last.",
     )

@@ -61,7 +61,7 @@ class App:
             self.cache,
             self.queue,
             Gatherer(self.cluster, self.cache, self.schemas),
-            Applier(self.cluster, self.writer, self.cache, self.listener),
+            Applier(self.cluster, self.writer, self.cache, self.listener, _Nobody()),
             settings=deciding,
         )
         self.pool = Pool(tools)
@@ -178,6 +178,11 @@ class App:
         metrics.QUEUE_DEPTH.set(len(self.queue))
         metrics.KNOWN.set(len(self.cache))
         return metrics.render()
+
+
+class _Nobody:
+    def offer(self, *_: Any, **__: Any) -> None:
+        return
 
 
 def _at_the_end(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from alo_operator.controller.resting import Resting, rests
+from alo_operator.controller.resting import Resting, has_time, rests
 from alo_operator.controller.templates import Templates
 from alo_operator.controller.turns import Turns
 from alo_operator.desired.fields import text
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Notes, Observed, OperationView
-from alo_operator.desired.retention import Keeping
+from alo_operator.desired.retention import Due, Keeping
 from alo_operator.desired.settings import DEFAULTS, Settings
 from alo_operator.effects import clock
 
@@ -68,7 +68,7 @@ class Cache:
         old = self._operations.get(uid)
         if uid in self._deleted or (old is not None and old.resource_version >= version):
             return False
-        if rests(body):
+        if rests(body, clock.now()):
             self._rest(uid, body, version)
             return not isinstance(old, Resting)
         if isinstance(old, Resting):
@@ -88,18 +88,23 @@ class Cache:
             self._operations[view.uid] = view.slim()
 
     def rest(self, view: OperationView, wake: datetime | None) -> None:
-        """Nothing is due of `view` until `wake`: back to rest, if it has rested before and is still known so."""
-        if view.uid not in self._awake or self._operations.get(view.uid) is not view:
+        """Nothing is due of `view` until `wake`: to rest, if it has rested before or only waits for callbacks' time."""
+        telling = view.settled and view.keeping.telling
+        if self._operations.get(view.uid) is not view or not (telling or view.uid in self._awake):
             return
-        job, (job_due, record_due) = self._has_job(view.uid), self._due(view.keeping)
+        if telling and (view.deleting or self.notes(view.uid).sending or not has_time(wake, clock.now())):
+            return
+        job, due = self._has_job(view.uid), self._due(view.keeping)
         # What is due before `wake` has been looked into, and nothing can be done about it.
-        if job and job_due and not (wake and wake <= job_due):
-            job_due = None
-        if record_due and not (wake and wake <= record_due):
-            record_due = None
+        if job and due.job and not (wake and wake <= due.job):
+            due = due._replace(job=None)
+        if due.record and not (wake and wake <= due.record):
+            due = due._replace(record=None)
+        if telling:
+            due = due._replace(telling=wake)
         self._forget_work(view.uid)
         place = view.namespace, view.name
-        self._operations[view.uid] = Resting.of(place, view.resource_version, job, job_due, record_due)
+        self._operations[view.uid] = Resting.of(place, view.resource_version, job, due)
 
     def due(self, uid: str) -> int | None:
         """When something is due of an operation that rests, in seconds since 1970; None: never, or it does not rest."""
@@ -239,11 +244,11 @@ class Cache:
     def _rest(self, uid: str, body: Mapping[str, Any], version: int) -> None:
         place = text(body, "metadata", "namespace"), text(body, "metadata", "name")
         due = self._due(Keeping.from_body(body))
-        self._operations[uid] = Resting.of(place, version, self._has_job(uid), *due)
+        self._operations[uid] = Resting.of(place, version, self._has_job(uid), due)
         self.turns.left(uid)
         self._forget_work(uid)
 
-    def _due(self, keeping: Keeping) -> tuple[datetime | None, datetime | None]:
+    def _due(self, keeping: Keeping) -> Due:
         return keeping.due(self._settings)
 
     def _has_job(self, uid: str) -> bool:

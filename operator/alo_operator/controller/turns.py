@@ -13,7 +13,6 @@ from datetime import datetime
 
 from alo_operator.desired.observed import OperationView
 from alo_operator.desired.template_view import Key
-from alo_operator.desired.unsupported import not_supported
 
 Place = tuple[datetime, str]
 """What the line is ordered by: creation and uid."""
@@ -176,7 +175,7 @@ def _willing(operation: OperationView) -> bool:
     """Whether it would start if it could; the others hold nobody up."""
     spec = operation.spec
     stopping = operation.deleting or operation.status.cancellation or (spec and spec.cancel)
-    return bool(operation.readable and spec and not spec.suspend and not stopping and not not_supported(operation))
+    return bool(operation.readable and spec and not spec.suspend and not stopping and not operation.not_supported)
 
 
 def _remove(waiting: list[Place], place: Place) -> bool:

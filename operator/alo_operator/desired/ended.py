@@ -1,4 +1,4 @@
-"""After the end: let deletion go on, follow the spec, and let go of Job and record when their time is over."""
+"""After the end: tell the callbacks, let deletion go on, follow the spec, and let go of Job and record in time."""
 
 from __future__ import annotations
 
@@ -10,27 +10,49 @@ from alo_operator.api.spec import Retention
 from alo_operator.api.status import ConditionStatus, Effective, OperationStatus
 from alo_operator.desired import record
 from alo_operator.desired.deadlines import earliest
+from alo_operator.desired.deliveries import tell
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Observed, OperationView
 from alo_operator.desired.readiness import Change
 from alo_operator.desired.retention import in_force
 from alo_operator.desired.settings import Settings
 from alo_operator.desired.settling import event_of, stamp
-from alo_operator.desired.steps import DeleteJob, DeleteOperation, Look, Plan, RemoveFinalizer, Step, WriteStatus
+from alo_operator.desired.steps import (
+    AddFinalizer,
+    DeleteJob,
+    DeleteOperation,
+    Look,
+    Plan,
+    RemoveFinalizer,
+    Step,
+    WriteStatus,
+)
+from alo_operator.desired.subscriptions import pending
 
 
 def after_the_end(observed: Observed, now: datetime, settings: Settings) -> Plan:
     """What is due of a settled operation."""
     operation = observed.operation
-    steps: list[Step] = []
+    status = operation.status
     if not operation.followed and not operation.deleting:
-        steps.append(WriteStatus(_retained(record.followed(operation, stamp(now)), operation, now)))
-    if operation.has_finalizer:
-        # The plan that settled it was interrupted; its Event has the same name, so that there is never a second one.
-        steps += [*event_of(operation.status), RemoveFinalizer()]
+        status = _retained(record.followed(operation, stamp(now)), operation, now)
+    telling = tell(observed, status, now, settings.schedule)
+    steps: list[Step] = []
+    if telling.status != operation.status:
+        if pending(telling.status) and not operation.has_finalizer and not operation.deleting:
+            steps.append(AddFinalizer())
+        # The Events first: once the entries say that all is over, nobody would post them.
+        steps += [*telling.lost, WriteStatus(telling.status, telling.answered)]
+    elif telling.send:
+        steps.append(telling.send)
+    if operation.has_finalizer and not pending(telling.status):
+        # The plan that settled it may have been interrupted; its Event has the same name, so that there is one at most.
+        said = () if observed.notes.event_posted else event_of(operation.status)
+        steps += [*said, RemoveFinalizer()]
     if steps or operation.deleting or operation.spec is None:
-        return Plan(tuple(steps))
-    return _keep(observed, now, settings)
+        return Plan(tuple(steps), wake=telling.wake)
+    kept = _keep(observed, now, settings)
+    return replace(kept, wake=earliest(kept.wake, telling.wake))
 
 
 def with_retention(plan: Plan, operation: OperationView, settings: Settings) -> Plan:
@@ -39,7 +61,7 @@ def with_retention(plan: Plan, operation: OperationView, settings: Settings) -> 
     if operation.spec is None:
         return plan
     steps = (
-        WriteStatus(_effective(step.status, own, settings))
+        replace(step, status=_effective(step.status, own, settings))
         if isinstance(step, WriteStatus) and (step.status.job or step.status.completion_time)
         else step
         for step in plan.steps

@@ -20,6 +20,7 @@ The states a pass can meet, in the order of an operation's life; `plan` has one 
     cancel asked (any source)       none                                      settle
     cancel asked                    live                                      record, delete, wait for the pods
     settled                         anything                                  finalizer off, follow the generation
+    settled, callbacks to be told   anything                                  tell them (see deliveries); finalizer on
     settled, its Job's time over    there                                     delete the Job
     settled, its own time over      anything                                  delete it, or say who holds it
 """
@@ -38,10 +39,11 @@ from alo_operator.api.names import FINALIZER
 from alo_operator.api.phases import Promise
 from alo_operator.api.spec import OperationSpec, Timeouts
 from alo_operator.api.status import OperationStatus
+from alo_operator.delivery.answer import Answer
 from alo_operator.desired.fields import Json, moment, number, section, text
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.pod_view import PodView
-from alo_operator.desired.retention import Keeping
+from alo_operator.desired.retention import Keeping, redelivery_asked
 from alo_operator.desired.template_view import TemplateView
 from alo_operator.desired.verdict import Verdict
 
@@ -72,6 +74,7 @@ class OperationView:
     keeping: Keeping
     problem: str = ""
     readable: bool = True
+    redeliver: str = ""  # which callbacks are to be told again, as somebody asked
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> OperationView:
@@ -101,12 +104,18 @@ class OperationView:
             keeping=Keeping.from_body(body),
             problem=problem,
             readable=readable,
+            redeliver=redelivery_asked(body),
         )
 
     @property
     def has_finalizer(self) -> bool:
         """Whether deletion waits for us."""
         return FINALIZER in self.finalizers
+
+    @property
+    def not_supported(self) -> str:
+        """Why this version cannot act on the operation as it is written; "" where it can."""
+        return "" if self.spec else f"this operator cannot read the spec: {self.problem}"
 
     @property
     def settled(self) -> bool:
@@ -129,8 +138,11 @@ class OperationView:
 
     def slim(self) -> OperationView:
         """The view without what only the start of the work needs."""
-        spec = self.spec.model_copy(update=dict.fromkeys(_BIG)) if self.spec else None
-        return replace(self, raw_spec=None, spec=spec)
+        if self.spec is None:
+            return replace(self, raw_spec=None)
+        # Every message to a callback carries the metadata.
+        needless = ("job", "input") if self.spec.callbacks else _BIG
+        return replace(self, raw_spec=None, spec=self.spec.model_copy(update=dict.fromkeys(needless)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +166,10 @@ class Notes:
     finalizer_added: bool = False  # by this process, so that no Job can exist that it does not know of
     listening: bool = False  # to the pods of work that is being stopped
     last_words: tuple[PodView, ...] | None = None  # what was heard; set when the listening is over
+    event_posted: bool = False  # the one that tells of the end, or one after it
+    sending: frozenset[str] = frozenset()  # callbacks in the sender's hands
+    answers: tuple[Answer, ...] = ()  # of callbacks; not in status yet
+    held: tuple[tuple[str, datetime], ...] = ()  # callbacks whose destination is not to be asked before that time
 
 
 @dataclass(frozen=True, slots=True)

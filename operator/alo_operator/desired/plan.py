@@ -23,7 +23,6 @@ from alo_operator.desired.outcome import Outcome, failed, rejected, succeeded, w
 from alo_operator.desired.settings import DEFAULTS, Settings
 from alo_operator.desired.settling import settle, stamp
 from alo_operator.desired.steps import AddFinalizer, CreateJob, Look, Plan, Step, WriteStatus
-from alo_operator.desired.unsupported import not_supported
 from alo_operator.errors import InvalidInput, InvalidJob
 
 # Work that ends within this time is never reported as running: one write less.
@@ -103,13 +102,15 @@ def _without_job(observed: Observed, now: datetime, settings: Settings) -> Plan:
         return Plan(look=Look.JOB)
     if known:
         return _lost(observed, now)
-    if problem := not_supported(operation):
+    if problem := operation.not_supported:
         return _refused(operation, problem, now)
     return _to_be_started(observed, now, settings)
 
 
 def _to_be_started(observed: Observed, now: datetime, settings: Settings) -> Plan:
     operation = observed.operation
+    if operation.spec and operation.spec.callbacks and not operation.has_finalizer:
+        return Plan((AddFinalizer(),))  # however long it waits: whoever deletes it meanwhile, the callbacks are told
     if held := pause.before_the_start(operation, now):
         return replace(held, in_line=False)
     if lacking := template.lacking(observed, now):

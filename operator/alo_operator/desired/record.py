@@ -24,7 +24,7 @@ from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import OperationView
 from alo_operator.desired.outcome import Outcome
 from alo_operator.desired.readiness import Change, at_the_end, under_way
-from alo_operator.desired.unsupported import not_supported
+from alo_operator.desired.subscriptions import subscribed
 from alo_operator.desired.waiting import Waiting
 
 TRUE, FALSE, UNKNOWN = ConditionStatus.TRUE, ConditionStatus.FALSE, ConditionStatus.UNKNOWN
@@ -223,6 +223,8 @@ def settled(
             "progress": counted(operation, job, now) if job else base.progress,
             "reported": None,  # it has become the result, or counts for nothing
             "cancellation": cancellation,
+            "deliveries": subscribed(operation, now),
+            "redelivery": operation.redeliver or None,  # whatever was asked for before there was anything to tell
         }
     )
     return with_conditions(status, operation, changes, now)
@@ -262,7 +264,7 @@ def status_patch(old: OperationStatus, new: OperationStatus) -> list[dict[str, A
 
 def _accepted(operation: OperationView) -> list[Change]:
     """Whether all that is written can be acted on; running work goes on beside an edit that cannot be."""
-    if problem := not_supported(operation):
+    if problem := operation.not_supported:
         return [(type_.ACCEPTED, FALSE, Reason.NOT_SUPPORTED, problem)]
     return [(type_.ACCEPTED, TRUE, Reason.ACCEPTED, "the operation is accepted")]
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from alo_operator.api import limits
 from alo_operator.api.conditions import ConditionType, Reason
 from alo_operator.api.durations import parse_duration
+from alo_operator.api.names import REDELIVER_ANNOTATION
 from alo_operator.api.spec import Retention
 from alo_operator.api.status import ConditionStatus, DeliveryState
 from alo_operator.desired.fields import entries, moment, section, text
@@ -55,10 +57,13 @@ class Owner(NamedTuple):
 
 
 class Due(NamedTuple):
-    """When a settled operation wants its next look, for its Job (if there is one) and for its record; None: never."""
+    """When a settled operation wants its next look, for its Job (if there is one), for its record and for callbacks
+    that are still to be told; None: never.
+    """
 
     job: datetime | None
     record: datetime | None
+    telling: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,8 @@ class Keeping:
     """What decides on how long a settled operation is kept.
 
     `job` and `record` are durations, the operation's own or else the template's; "" where neither gives one. `telling`:
-    a delivery is still due. `said`: the reason of the condition Retained, "" where there is none.
+    a delivery is still due, the next one at `next_telling`. `said`: the reason of the condition Retained, "" where
+    there is none.
     """
 
     ended: datetime | None
@@ -75,19 +81,24 @@ class Keeping:
     owner: Owner | None
     telling: bool
     said: str
+    next_telling: datetime | None = None
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Keeping:
         """Read it off an operation as the API server hands it out; never raises, cheap enough for thousands."""
         status = section(body, "status")
         own, given = section(body, "spec", "retention"), section(status, "template", "retention")
+        waiting = [d for d in entries(status, "deliveries") if d.get("state") == DeliveryState.PENDING]
+        # One that has no time, as somebody else may have written it, is due at once.
+        moments = [moment(entry, "nextAttemptTime") or datetime.fromtimestamp(0, UTC) for entry in waiting]
         return cls(
             ended=moment(status, "completionTime"),
             job=text(own, "job") or text(given, "job"),
             record=text(own, "record") or text(given, "record"),
             owner=owner_of(body),
-            telling=any(d.get("state") == DeliveryState.PENDING for d in entries(status, "deliveries")),
+            telling=bool(waiting),
             said=_said(status),
+            next_telling=min(moments, default=None),
         )
 
     def job_due(self, settings: Settings) -> datetime | None:
@@ -111,7 +122,7 @@ class Keeping:
             record = self.ended
         elif self.said:
             record = None  # its time is over, and the condition says why it stays
-        return Due(self.job_due(settings), record)
+        return Due(self.job_due(settings), record, self.next_telling)
 
     def _after(self, duration: str) -> datetime | None:
         try:
@@ -126,6 +137,11 @@ def in_force(own: Retention | None, given: Retention | None, settings: Settings)
     job = next((level.job for level in levels if level.job), settings.retention_job)
     record = next((level.record for level in levels if level.record), None)
     return Retention(job=job, record=record) if job or record else None
+
+
+def redelivery_asked(body: Mapping[str, Any]) -> str:
+    """The annotation that asks for callbacks to be told again, as far as it is kept; "" where there is none."""
+    return text(body, "metadata", "annotations", REDELIVER_ANNOTATION)[: limits.REDELIVERY]
 
 
 def owner_of(body: Mapping[str, Any]) -> Owner | None:

@@ -11,7 +11,8 @@ from alo_operator.desired import record
 from alo_operator.desired.deadlines import condition_of
 from alo_operator.desired.observed import Observed
 from alo_operator.desired.outcome import Outcome
-from alo_operator.desired.steps import Plan, PostEvent, RemoveFinalizer, Step, WriteStatus
+from alo_operator.desired.steps import AddFinalizer, Plan, PostEvent, RemoveFinalizer, Step, WriteStatus
+from alo_operator.desired.subscriptions import pending
 
 
 def settle(observed: Observed, outcome: Outcome, now: datetime, request: Cancellation | None = None) -> Plan:
@@ -24,7 +25,10 @@ def settle(observed: Observed, outcome: Outcome, now: datetime, request: Cancell
     status = record.settled(operation, job, outcome, stamp(now), request)
     # The Event before the finalizer goes: whatever interrupts the plan after that leaves nobody to post it.
     steps: list[Step] = [WriteStatus(status), *event_of(status)]
-    if operation.has_finalizer:
+    if pending(status):
+        if not operation.has_finalizer and not operation.deleting:
+            steps.insert(0, AddFinalizer())  # deletion has to wait until everybody is told
+    elif operation.has_finalizer:
         steps.append(RemoveFinalizer())
     return Plan(tuple(steps))
 

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from typing import Any
 
 from alo_operator.api.status import OperationStatus, Result
+from alo_operator.delivery.answer import Answer
 
 
 class Look(Enum):
@@ -76,18 +77,32 @@ class WatchPods:
 
 @dataclass(frozen=True, slots=True)
 class WriteStatus:
-    """Replace status, at the resourceVersion it was decided on."""
+    """Replace status, at the resourceVersion it was decided on; `answered`: the callbacks' answers it takes in."""
 
     status: OperationStatus
+    answered: tuple[Answer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SendCallbacks:
+    """Hand the callbacks of these names to the sender.
+
+    `last`: the operation is being deleted and this is the last attempt; it is over by `deadline`.
+    """
+
+    names: tuple[str, ...]
+    last: bool = False
+    deadline: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PostEvent:
-    """One Kubernetes Event about the operation, named after uid and reason so that a repetition adds none."""
+    """One Kubernetes Event about the operation, named so that a repetition adds none: after uid, reason and `about`."""
 
     warning: bool
     reason: str
     message: str
+    about: str = ""
 
 
 Step = (
@@ -100,6 +115,7 @@ Step = (
     | WatchPods
     | WriteStatus
     | PostEvent
+    | SendCallbacks
 )
 
 

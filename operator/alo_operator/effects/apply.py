@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
 
 from alo_operator.api import limits
 from alo_operator.api.conditions import Reason
@@ -24,6 +24,7 @@ from alo_operator.desired.steps import (
     PatchJob,
     PostEvent,
     RemoveFinalizer,
+    SendCallbacks,
     Step,
     WatchPods,
     WriteStatus,
@@ -51,11 +52,21 @@ _MANAGER: Final = {"fieldManager": FIELD_MANAGER_OPERATOR}
 _RETRY_FIRST: Final = timedelta(seconds=2)
 
 
+class Telling(Protocol):
+    """The part of the sender that plans use."""
+
+    def offer(
+        self, operation: OperationView, names: Sequence[str], *, last: bool = False, deadline: datetime | None = None
+    ) -> None:
+        """Take these callbacks of a settled operation in hand; returns at once, and never raises."""
+
+
 class Applier:
     """Carries out plans. Raises ApiError, ApiUnreachable and NotLeader; then the rest of the plan was left undone."""
 
-    def __init__(self, cluster: Cluster, writer: Writer, records: Records, listener: Listener) -> None:
-        self._cluster, self._writer, self._records, self._listener = cluster, writer, records, listener
+    def __init__(self, cluster: Cluster, writer: Writer, records: Records, listener: Listener, sender: Telling) -> None:
+        self._cluster, self._writer, self._records = cluster, writer, records
+        self._listener, self._sender = listener, sender
 
     async def apply(self, operation: OperationView, steps: Sequence[Step]) -> None:
         """Do `steps` in order. Where one meets a newer state, that state is read and the rest is for the next plan."""
@@ -80,6 +91,8 @@ class Applier:
                     await self._listener.listen(current)
                 elif isinstance(step, DeleteOperation):
                     await self._delete_operation(current)
+                elif isinstance(step, SendCallbacks):
+                    self._sender.offer(current, step.names, last=step.last, deadline=step.deadline)
                 else:
                     await self._change_job(current, step)
             except (Conflict, NotFound) as problem:
@@ -104,6 +117,10 @@ class Applier:
                 raise
             raise Conflict(409, "Conflict", error.message) from error
         self._records.operation_seen(body)
+        if step.answered:
+            notes = self._records.notes(operation.uid)
+            left = tuple(answer for answer in notes.answers if answer not in step.answered)
+            self._records.note(operation.uid, replace(notes, answers=left))
         return int(body["metadata"]["resourceVersion"])
 
     async def _put_finalizers(self, operation: OperationView, finalizers: tuple[str, ...]) -> int:
@@ -192,7 +209,7 @@ class Applier:
             "apiVersion": "v1",
             "kind": "Event",
             # The name makes a repetition after a crash meet AlreadyExists.
-            "metadata": {"name": f"{operation.name}.{short_hash(operation.uid + step.reason, 16)}"},
+            "metadata": {"name": f"{operation.name}.{short_hash(operation.uid + step.reason + step.about, 16)}"},
             "involvedObject": {
                 "apiVersion": API_VERSION,
                 "kind": OPERATION_KIND,
@@ -210,6 +227,7 @@ class Applier:
         }
         try:
             await self._writer.write("POST", paths.events(operation.namespace), params=_MANAGER, body=body)
+            self._records.note(operation.uid, replace(self._records.notes(operation.uid), event_posted=True))
         except (ApiError, ApiUnreachable) as error:
             # An Event is a courtesy; the record is in status already, and a terminating namespace takes none.
             logger.debug("Event not posted: %s", error)

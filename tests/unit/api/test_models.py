@@ -104,8 +104,10 @@ STATUS: dict[str, Any] = {
             "nextAttemptTime": "2026-01-02T03:05:05Z",
             "lastStatus": 503,
             "lastError": "busy",
+            "target": "0123456789abcdef",
         }
     ],
+    "redelivery": "billing@1",
 }
 
 TEMPLATE: dict[str, Any] = {

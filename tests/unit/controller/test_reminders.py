@@ -14,7 +14,7 @@ from alo_operator.effects.gather import Gatherer
 from alo_operator.effects.writer import Writer
 from alo_operator.errors import ApiUnreachable
 from tests.support.builders import at, make_job, make_operation
-from tests.support.deaf import DeafListener
+from tests.support.deaf import DeafListener, MuteSender
 from tests.support.memory_api import MemoryApi
 
 END = 60  # when `settled()` says that it ended
@@ -27,7 +27,8 @@ class Keeper:
     def __init__(self, clock):
         self.clock, self.api, self.cache, self.queue = clock, MemoryApi(), Cache(), WorkQueue()
         self.leading = True
-        applier = Applier(self.api, Writer(self.api, lambda: 10.0), self.cache, DeafListener(self.api, self.cache))
+        writer, listener = Writer(self.api, lambda: 10.0), DeafListener(self.api, self.cache)
+        applier = Applier(self.api, writer, self.cache, listener, MuteSender(self.cache))
         self.pool = Pool(Tools(self.cache, self.queue, Gatherer(self.api, self.cache), applier))
         self.reminders = Reminders(self.cache, self.queue, lambda: self.leading)
 

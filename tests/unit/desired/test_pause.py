@@ -6,7 +6,7 @@ from alo_operator.api.phases import Phase
 from alo_operator.desired.observed import Notes
 from alo_operator.desired.plan import plan
 from alo_operator.desired.steps import AddFinalizer, CreateJob, Look, PatchJob, Plan, WriteStatus
-from tests.support.builders import CALLBACKS, JOB_UID, NOON, at, make_job, make_observed, make_operation
+from tests.support.builders import JOB_UID, NOON, at, make_job, make_observed, make_operation
 from tests.support.plans import condition, kinds, only, states, written
 
 LIMITS = {"scheduleToStart": "10m", "startToClose": "1h"}
@@ -139,16 +139,6 @@ def test_an_edit_of_paused_work_is_followed_with_one_write():
     assert kinds(decided) == [WriteStatus]
     assert (written(decided).observed_generation, written(decided).phase) == (3, Phase.PAUSED)
     assert states(written(decided))["Ready"] == "True/Started"
-
-
-def test_an_edit_not_built_yet_is_refused_beside_a_pause():
-    """Both can come in one write of the user; the pause is followed, the other named."""
-    operation = make_operation().started(at(1)).spec(suspend=True, callbacks=CALLBACKS).generation(2)
-
-    decided = plan(make_observed(operation, make_job().ready()), at(10))
-
-    assert kinds(decided) == [WriteStatus, PatchJob]
-    assert states(written(decided))["Accepted"] == "False/NotSupported"
 
 
 def test_a_resume_wakes_the_job_before_it_is_recorded():

@@ -16,13 +16,10 @@ from alo_operator.desired.steps import (
     RemoveFinalizer,
     WriteStatus,
 )
-from alo_operator.desired.unsupported import NOT_SUPPORTED
 from tests.support.builders import CALLBACKS, NOON, at, make_job, make_observed, make_operation
 from tests.support.plans import condition, kinds, only, states, written
 
-UNSUPPORTED = {
-    "spec.callbacks": {"callbacks": CALLBACKS},
-}
+UNREADABLE = {"timeouts": {"scheduleToStart": "soon"}}  # as a newer CRD might allow it
 
 
 def test_a_fresh_operation_gets_its_finalizer_before_its_job():
@@ -61,27 +58,9 @@ def test_an_operation_deleted_before_anything_was_done_needs_nothing():
     assert plan(make_observed(make_operation().deleting(at(1))), at(1)) == Plan()
 
 
-def test_every_field_not_built_yet_is_tried_here():
-    """The table below has a row for each field in the list of what is missing."""
-    assert UNSUPPORTED.keys() == NOT_SUPPORTED.keys()
-
-
-@pytest.mark.promise("STATUS-7")
-@pytest.mark.parametrize("path", UNSUPPORTED)
-def test_a_field_not_built_yet_is_refused_by_name(path):
-    """Nothing runs; Accepted is False and names the field."""
-    decided = plan(make_observed(make_operation().spec(**UNSUPPORTED[path])), at(0))
-
-    assert kinds(decided) == [WriteStatus]
-    accepted = condition(written(decided), ConditionType.ACCEPTED)
-    assert (accepted.status, accepted.reason) == ("False", Reason.NOT_SUPPORTED)
-    assert path in accepted.message
-    assert written(decided).promise is Promise.PENDING
-
-
 def test_a_refusal_by_us_is_written_once():
     """What status says already is not said again."""
-    operation = make_operation().spec(**UNSUPPORTED["spec.callbacks"])
+    operation = make_operation().spec(**UNREADABLE)
     operation.having(written(plan(make_observed(operation), at(0))))
 
     assert plan(make_observed(operation), at(60)) == Plan(in_line=False)
@@ -89,19 +68,30 @@ def test_a_refusal_by_us_is_written_once():
 
 def test_a_refused_operation_that_is_corrected_starts():
     """Refusing puts nothing in the way of a later spec that can be run."""
-    operation = make_operation().spec(**UNSUPPORTED["spec.callbacks"])
-    operation.having(written(plan(make_observed(operation), at(0)))).spec(callbacks=None).generation(2)
+    operation = make_operation().spec(**UNREADABLE)
+    operation.having(written(plan(make_observed(operation), at(0)))).spec(timeouts=None).generation(2)
 
     assert kinds(plan(make_observed(operation), at(60))) == [AddFinalizer, CreateJob]
 
 
+@pytest.mark.promise("STATUS-7")
 def test_a_spec_this_version_cannot_read_is_refused_with_the_place():
-    """A field of a wrong type, as a newer CRD might allow it, is named and nothing is run."""
-    decided = plan(make_observed(make_operation().spec(timeouts={"scheduleToStart": "soon"})), at(0))
+    """A field of a wrong type is named, and nothing is run."""
+    decided = plan(make_observed(make_operation().spec(**UNREADABLE)), at(0))
 
-    said = condition(written(decided), ConditionType.ACCEPTED).message
-    assert "timeouts.scheduleToStart" in said
     assert kinds(decided) == [WriteStatus]
+    accepted = condition(written(decided), ConditionType.ACCEPTED)
+    assert (accepted.status, accepted.reason) == ("False", Reason.NOT_SUPPORTED)
+    assert "timeouts.scheduleToStart" in accepted.message
+    assert written(decided).promise is Promise.PENDING
+
+
+@pytest.mark.parametrize("before", [{"suspend": True}, {"job": None, "templateRef": {"name": "absent"}}, {}])
+def test_whoever_is_to_be_told_has_the_finalizer_from_the_first(before):
+    """Work that waits, for whatever reason, can be deleted at any time; its callbacks are told of that."""
+    decided = plan(make_observed(make_operation().spec(callbacks=CALLBACKS, **before)), at(0))
+
+    assert decided == Plan((AddFinalizer(),))
 
 
 def test_a_job_that_can_never_be_made_rejects_the_operation():

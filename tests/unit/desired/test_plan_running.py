@@ -8,8 +8,10 @@ from alo_operator.desired.job import job_name
 from alo_operator.desired.observed import Notes
 from alo_operator.desired.plan import plan
 from alo_operator.desired.steps import Look, Plan, WriteStatus
-from tests.support.builders import CALLBACKS, JOB_UID, at, make_job, make_observed, make_operation, make_pod
+from tests.support.builders import JOB_UID, at, make_job, make_observed, make_operation, make_pod
 from tests.support.plans import condition, kinds, states, written
+
+UNREADABLE = [{"name": "billing"}]  # a callback without a URL, as a newer CRD might allow it
 
 
 def starts(operation=None, job=None, seen=1):
@@ -113,17 +115,17 @@ def test_a_late_edit_that_changes_nothing_is_followed():
     assert condition(status, ConditionType.ACCEPTED).observed_generation == 2
 
 
-def test_a_late_edit_not_built_yet_is_refused_while_the_work_goes_on():
+def test_a_late_edit_that_cannot_be_read_is_refused_while_the_work_goes_on():
     """Running work is not stopped by an edit that cannot be followed; Accepted says so, once."""
-    operation = make_operation().running(at(1)).spec(callbacks=CALLBACKS).generation(2)
+    operation = make_operation().running(at(1)).spec(callbacks=UNREADABLE).generation(2)
 
     decided = plan(make_observed(operation, make_job().ready()), at(60))
 
     status = written(decided)
     assert status.phase is Phase.RUNNING
     assert states(status)["Accepted"] == f"False/{Reason.NOT_SUPPORTED}"
-    assert "spec.callbacks" in condition(status, ConditionType.ACCEPTED).message
-    after = make_operation().having(status).with_finalizer().spec(callbacks=CALLBACKS).generation(2)
+    assert "callbacks" in condition(status, ConditionType.ACCEPTED).message
+    after = make_operation().having(status).with_finalizer().spec(callbacks=UNREADABLE).generation(2)
     assert plan(make_observed(after, make_job().ready()), at(61)) == Plan()
 
 

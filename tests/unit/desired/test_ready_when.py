@@ -10,7 +10,7 @@ from alo_operator.desired.outcome import Outcome, rejected
 from alo_operator.desired.plan import plan
 from alo_operator.desired.steps import Plan, WriteStatus
 from alo_operator.desired.waiting import Waiting
-from tests.support.builders import CALLBACKS, at, make_job, make_observed, make_operation
+from tests.support.builders import at, make_job, make_observed, make_operation
 from tests.support.plans import kinds, states, written
 
 JOB = make_job().ready().view()
@@ -114,7 +114,7 @@ def test_a_gate_changed_after_the_end_counts_at_once(gate, expected):
 
 def test_what_is_refused_opens_no_gate():
     """An operation that is not accepted is not Accepted."""
-    operation = make_operation().spec(readyWhen="Accepted", callbacks=CALLBACKS)
+    operation = make_operation().spec(readyWhen="Accepted", timeouts={"scheduleToStart": "soon"})
 
     assert mirror(written(plan(make_observed(operation), at(1)))) == ("False", None, "True")
 

@@ -11,8 +11,17 @@ from alo_operator.api.spec import Retention
 from alo_operator.desired.plan import plan
 from alo_operator.desired.retention import Keeping, in_force, owner_of
 from alo_operator.desired.settings import Settings
-from alo_operator.desired.steps import DeleteJob, DeleteOperation, Look, Plan, RemoveFinalizer, WriteStatus
-from tests.support.builders import JOB_UID, at, make_job, make_observed, make_operation, make_pod
+from alo_operator.desired.steps import (
+    DeleteJob,
+    DeleteOperation,
+    Look,
+    Plan,
+    RemoveFinalizer,
+    SendCallbacks,
+    WriteStatus,
+)
+from alo_operator.desired.subscriptions import target_of
+from tests.support.builders import CALLBACKS, JOB_UID, at, make_job, make_observed, make_operation, make_pod
 from tests.support.plans import condition, kinds, only, states, written
 
 END = 60  # when `settled()` says that it ended
@@ -118,10 +127,15 @@ def test_what_has_not_ended_is_not_touched(operation):
 
 def test_a_record_stays_while_somebody_is_still_to_be_told():
     """Its Job may go; when the delivery is over the record is due."""
-    operation = settled(record="10s").status(deliveries=[{"name": "billing", "state": "Pending"}])
-    assert plan(make_observed(operation, job_gone=True), at(10**6)) == Plan()
+    operation = settled(record="10s").spec(callbacks=CALLBACKS).with_finalizer()
+    target = target_of(operation.view().spec.callbacks[0])
+    operation.status(deliveries=[{"name": "billing", "state": "Pending", "target": target}])
+    sent = plan(make_observed(operation, job_gone=True), at(10**6))
+    assert sent.steps == (SendCallbacks(("billing",)),)
 
-    operation.status(deliveries=[{"name": "billing", "state": "DeadLettered"}])
+    operation.status(deliveries=[{"name": "billing", "state": "DeadLettered", "target": target}])
+    assert kinds(plan(make_observed(operation, job_gone=True), at(10**6))) == [RemoveFinalizer]
+    operation.without_finalizer()
     assert plan(make_observed(operation, job_gone=True), at(10**6)) == Plan((DeleteOperation(),))
 
 

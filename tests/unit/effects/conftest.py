@@ -10,7 +10,7 @@ from alo_operator.effects.apply import Applier
 from alo_operator.effects.gather import Gatherer
 from alo_operator.effects.writer import Writer
 from tests.support.builders import make_operation
-from tests.support.deaf import DeafListener
+from tests.support.deaf import DeafListener, MuteSender
 from tests.support.memory_api import MemoryApi
 
 
@@ -20,8 +20,9 @@ class Place:
     def __init__(self, clock):
         self.clock, self.api, self.cache = clock, MemoryApi(), Cache()
         self.lease = 10.0
+        self.sender = MuteSender(self.cache)
         self.applier = Applier(
-            self.api, Writer(self.api, lambda: self.lease), self.cache, DeafListener(self.api, self.cache)
+            self.api, Writer(self.api, lambda: self.lease), self.cache, DeafListener(self.api, self.cache), self.sender
         )
         self.gatherer = Gatherer(self.api, self.cache)
         self.uid = self.api.add("asyncoperations", make_operation().body())["metadata"]["uid"]

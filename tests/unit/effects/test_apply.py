@@ -101,7 +101,7 @@ def test_a_job_that_is_there_already_is_adopted(place):
     place.start()
     place.cache = Cache()
     listener = DeafListener(place.api, place.cache)
-    place.applier = Applier(place.api, Writer(place.api, lambda: 10.0), place.cache, listener)
+    place.applier = Applier(place.api, Writer(place.api, lambda: 10.0), place.cache, listener, place.sender)
     place.learn()
 
     place.apply(CreateJob(build_job(place.view)))
