@@ -20,6 +20,7 @@ from alo_operator.desired.job import build_job
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Observed, OperationView
 from alo_operator.desired.outcome import Outcome, failed, rejected, succeeded, with_reported
+from alo_operator.desired.progress import counted
 from alo_operator.desired.settings import DEFAULTS, Settings
 from alo_operator.desired.settling import settle, stamp
 from alo_operator.desired.steps import AddFinalizer, CreateJob, Look, Plan, Step, WriteStatus
@@ -175,7 +176,7 @@ def _running(operation: OperationView, job: JobView, now: datetime) -> Plan:
     if follow := _follow(operation, now):
         return Plan(follow)
     old = operation.status.progress
-    if record.counted(operation, job, stamp(now)) == old:
+    if counted(old, job, stamp(now)) == old:
         return Plan()
     due = old.update_time + PROGRESS_EVERY if old and old.update_time else now
     if now < due:

@@ -1,4 +1,4 @@
-"""What a worker says of its progress, and what status says of it."""
+"""What a worker says of its progress, or the Job's counters, and what status says of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final
 from alo_operator.api import limits
 from alo_operator.api.reports import ReportReason
 from alo_operator.api.status import Progress
+from alo_operator.desired.job_view import JobView
 from alo_operator.errors import ReportRefused
 
 FIELDS: Final = ("percent", "done", "total", "unit", "message")
@@ -40,6 +41,18 @@ def read_progress(raw: bytes, now: datetime) -> Progress | None:
 def heartbeat(shown: Progress | None, now: datetime) -> Progress:
     """What was said last, and that the worker is alive."""
     return (shown or Progress()).model_copy(update={"update_time": now})
+
+
+def counted(shown: Progress | None, job: JobView, now: datetime) -> Progress | None:
+    """Progress from the Job's counters, where it has several completions; else what was shown last."""
+    total = job.completions
+    if total is None or total < 2:
+        return shown
+    if shown and shown.done == job.succeeded and shown.total == total:
+        return shown
+    percent = min(100, 100 * job.succeeded // total)
+    progress = Progress(percent=percent, done=job.succeeded, total=total, unit="completions", update_time=now)
+    return progress.model_copy(update={"summary": _summary(progress)})
 
 
 def complete(progress: Progress | None) -> bool:

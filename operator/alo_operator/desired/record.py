@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from alo_operator.api import limits
 from alo_operator.api.conditions import CancelSource, ConditionType, FailureType, Reason
-from alo_operator.api.model import to_wire
 from alo_operator.api.phases import PROMISE_OF, Phase
 from alo_operator.api.status import (
     Cancellation,
@@ -17,12 +16,12 @@ from alo_operator.api.status import (
     Failure,
     JobRef,
     OperationStatus,
-    Progress,
 )
 from alo_operator.desired.digest import spec_digest
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import OperationView
 from alo_operator.desired.outcome import Outcome
+from alo_operator.desired.progress import counted
 from alo_operator.desired.readiness import Change, at_the_end, under_way
 from alo_operator.desired.subscriptions import subscribed
 from alo_operator.desired.waiting import Waiting
@@ -36,28 +35,19 @@ type_: Final = ConditionType
 def refused(operation: OperationView, message: str, now: datetime) -> OperationStatus:
     """Not accepted as written: nothing is run until the spec changes (or a newer operator reads it)."""
     changes: list[Change] = [
-        (type_.ACCEPTED, FALSE, Reason.NOT_SUPPORTED, message),
-        (type_.COMPLETED, FALSE, Reason.NOT_SUPPORTED, "nothing is run"),
-        (type_.SUCCEEDED, UNKNOWN, Reason.NOT_SUPPORTED, message),
-        (type_.READY, FALSE, Reason.NOT_SUPPORTED, "see Accepted"),
         (type_.STALLED, TRUE, Reason.NOT_SUPPORTED, message),
-        (type_.RECONCILING, None, Reason.PENDING, ""),
+        (type_.RECONCILING, None, Reason.NOT_SUPPORTED, ""),
     ]
-    return with_conditions(_seen(operation), operation, changes, now)
+    return _not_accepted(operation, Reason.NOT_SUPPORTED, message, changes, now)
 
 
 def without_template(operation: OperationView, message: str, now: datetime) -> OperationStatus:
     """Not accepted as long as its template is missing; nothing stalls, as the template's arrival starts it."""
-    reason = Reason.TEMPLATE_NOT_FOUND
     changes: list[Change] = [
-        (type_.ACCEPTED, FALSE, reason, message),
-        (type_.COMPLETED, FALSE, reason, "nothing is run"),
-        (type_.SUCCEEDED, UNKNOWN, reason, message),
-        (type_.READY, FALSE, reason, "see Accepted"),
-        (type_.RECONCILING, TRUE, reason, "waiting for the template"),
-        (type_.STALLED, None, reason, ""),
+        (type_.RECONCILING, TRUE, Reason.TEMPLATE_NOT_FOUND, "waiting for the template"),
+        (type_.STALLED, None, Reason.TEMPLATE_NOT_FOUND, ""),
     ]
-    return with_conditions(_seen(operation), operation, changes, now)
+    return _not_accepted(operation, Reason.TEMPLATE_NOT_FOUND, message, changes, now)
 
 
 def waiting(operation: OperationView, job: JobView | None, why: Waiting, now: datetime) -> OperationStatus:
@@ -82,7 +72,7 @@ def running(operation: OperationView, job: JobView, started: datetime, now: date
         update={
             "phase": Phase.RUNNING,
             "start_time": operation.status.start_time or started,
-            "progress": counted(operation, job, now),
+            "progress": counted(operation.status.progress, job, now),
         }
     )
     return with_conditions(status, operation, changes, now)
@@ -220,7 +210,7 @@ def settled(
             "result": outcome.result,
             "failure": outcome.failure,
             "attempts": outcome.attempts or base.attempts,
-            "progress": counted(operation, job, now) if job else base.progress,
+            "progress": counted(operation.status.progress, job, now) if job else base.progress,
             "reported": None,  # it has become the result, or counts for nothing
             "cancellation": cancellation,
             "deliveries": subscribed(operation, now),
@@ -230,36 +220,17 @@ def settled(
     return with_conditions(status, operation, changes, now)
 
 
-def counted(operation: OperationView, job: JobView, now: datetime) -> Progress | None:
-    """Progress from the Job's counters, where it has several completions; else whatever is there already."""
-    old = operation.status.progress
-    total = job.completions
-    if total is None or total < 2:
-        return old
-    if old and old.done == job.succeeded and old.total == total:
-        return old
-    return Progress(
-        percent=min(100, 100 * job.succeeded // total),
-        done=job.succeeded,
-        total=total,
-        unit="completions",
-        summary=limits.clip(f"{job.succeeded}/{total}", limits.SUMMARY),
-        update_time=now,
-    )
-
-
-def status_patch(old: OperationStatus, new: OperationStatus) -> list[dict[str, Any]]:
-    """JSON Patch operations (RFC 6902) that turn `old` into `new`, one for each top-level field that differs.
-
-    Not a merge patch: that would drop every null inside a worker's result (RFC 7396).
-    """
-    before, after = _wire(old), _wire(new)
-    changed: list[dict[str, Any]] = [
-        {"op": "add", "path": f"/status/{key}", "value": value}
-        for key, value in after.items()
-        if key not in before or before[key] != value
+def _not_accepted(
+    operation: OperationView, reason: Reason, message: str, further: list[Change], now: datetime
+) -> OperationStatus:
+    changes: list[Change] = [
+        (type_.ACCEPTED, FALSE, reason, message),
+        (type_.COMPLETED, FALSE, reason, "nothing is run"),
+        (type_.SUCCEEDED, UNKNOWN, reason, message),
+        (type_.READY, FALSE, reason, "see Accepted"),
+        *further,
     ]
-    return changed + [{"op": "remove", "path": f"/status/{key}"} for key in before if key not in after]
+    return with_conditions(_seen(operation), operation, changes, now)
 
 
 def _accepted(operation: OperationView) -> list[Change]:
@@ -272,10 +243,6 @@ def _accepted(operation: OperationView) -> list[Change]:
 def _taken_on(failure: Failure | None, job: JobRef | None) -> bool:
     """Whether the work could be taken on as written; a request that was at fault before any Job was made could not."""
     return failure is None or failure.type != FailureType.REQUEST or job is not None
-
-
-def _wire(status: OperationStatus) -> dict[str, Any]:
-    return {key: value for key, value in to_wire(status).items() if value not in ([], {})}
 
 
 def _seen(operation: OperationView, job: JobView | None = None) -> OperationStatus:

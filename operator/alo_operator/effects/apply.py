@@ -15,7 +15,7 @@ from alo_operator.api.names import API_VERSION, FIELD_MANAGER_OPERATOR, FINALIZE
 from alo_operator.desired.digest import short_hash
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import OperationView, Refusal
-from alo_operator.desired.record import status_patch
+from alo_operator.desired.status_patch import status_patch
 from alo_operator.desired.steps import (
     AddFinalizer,
     CreateJob,

@@ -14,6 +14,8 @@ from alo_operator.api.phases import Phase
 from alo_operator.api.status import Condition, OperationStatus, Progress, Result
 from alo_operator.desired import record
 from alo_operator.desired.outcome import Outcome, rejected
+from alo_operator.desired.progress import counted
+from alo_operator.desired.status_patch import status_patch
 from alo_operator.desired.waiting import Waiting
 from tests.support.builders import at, make_job, make_operation
 from tests.support.plans import condition, states
@@ -135,7 +137,7 @@ def test_more_successes_than_completions_are_a_hundred_percent():
     """What the Job counts is shown as it is, within what the schema allows."""
     job = make_job().completions(2, done=3).view()
 
-    progress = record.counted(FRESH, job, at(1))
+    progress = counted(FRESH.status.progress, job, at(1))
 
     assert (progress.percent, progress.summary) == (100, "3/2")
 
@@ -161,22 +163,22 @@ def test_the_patch_turns_the_one_status_into_the_other(before, after):
     operation = FRESH if before == "fresh" else replace(FRESH, status=turns(FRESH)[before])
     wanted = turns(operation)[after]
 
-    assert applied(operation.status, record.status_patch(operation.status, wanted)) == to_wire(wanted)
+    assert applied(operation.status, status_patch(operation.status, wanted)) == to_wire(wanted)
 
 
 def test_the_patch_touches_only_what_differs():
     """What another writer keeps in status is not written back."""
     new = FRESH.status.model_copy(update={"observed_generation": 1})
 
-    assert record.status_patch(FRESH.status, new) == [{"op": "add", "path": "/status/observedGeneration", "value": 1}]
-    assert record.status_patch(new, new) == []
+    assert status_patch(FRESH.status, new) == [{"op": "add", "path": "/status/observedGeneration", "value": 1}]
+    assert status_patch(new, new) == []
 
 
 def test_a_field_that_goes_is_removed():
     """Not set to null, which the schema would refuse."""
     old = FRESH.status.model_copy(update={"progress": Progress(percent=1)})
 
-    assert record.status_patch(old, FRESH.status) == [{"op": "remove", "path": "/status/progress"}]
+    assert status_patch(old, FRESH.status) == [{"op": "remove", "path": "/status/progress"}]
 
 
 JSON = st.recursive(
@@ -191,7 +193,7 @@ def test_the_patch_keeps_every_null_of_a_result(value):
     """A merge patch would take nulls out of the worker's value; this one hands it over whole."""
     new = FRESH.status.model_copy(update={"result": Result(value=value, bytes=1)})
 
-    (change,) = record.status_patch(FRESH.status, new)
+    (change,) = status_patch(FRESH.status, new)
 
     assert change["path"] == "/status/result"
     assert change["value"].get("value") == value
