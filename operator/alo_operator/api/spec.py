@@ -92,6 +92,15 @@ class Timeouts(ApiModel):
         "waiting nor a pause stops it. Absent: no limit.",
     )
 
+    @property
+    def limited(self) -> bool:
+        """Whether there is any limit."""
+        return any(limit for _, limit in self)
+
+    def else_of(self, other: "Timeouts") -> "Timeouts":
+        """These limits, and for each that is absent the other's."""
+        return other.model_copy(update={name: limit for name, limit in self if limit is not None})
+
 
 class SecretKeyRef(ApiModel):
     """Names one key of a Secret."""

@@ -134,7 +134,7 @@ class OperationView:
         taken = self.status.effective.timeouts if self.status.effective else None
         if own is None or taken is None:
             return own or taken or Timeouts()
-        return taken.model_copy(update={name: limit for name, limit in own if limit is not None})
+        return own.else_of(taken)
 
     def slim(self) -> OperationView:
         """The view without what only the start of the work needs."""

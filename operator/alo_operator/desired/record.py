@@ -250,7 +250,7 @@ def _seen(operation: OperationView, job: JobView | None = None) -> OperationStat
     update: dict[str, Any] = {"observed_generation": operation.generation}
     if not operation.status.spec_digest and operation.raw_spec is not None:
         update["spec_digest"] = spec_digest(operation.raw_spec)
-    if not operation.status.effective and job and any(limit for _, limit in operation.timeouts):
+    if not operation.status.effective and job and operation.timeouts.limited:
         update["effective"] = Effective(timeouts=operation.timeouts)
     if job is None and operation.status.job is None:
         # Until there is a Job, another state of the template may be the one that it is made from.

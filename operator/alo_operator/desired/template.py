@@ -46,10 +46,9 @@ def adopt(observed: Observed) -> Observed:
     if adopted is None:
         return observed
     own = operation.spec.timeouts
-    given = {name: limit for name, limit in own or () if limit is not None}
-    timeouts = adopted.timeouts.model_copy(update=given)
+    timeouts = own.else_of(adopted.timeouts) if own else adopted.timeouts
     update: dict[str, Any] = {"template": adopted.template}
-    if any(limit for _, limit in timeouts):
+    if timeouts.limited:
         update["effective"] = (operation.status.effective or Effective()).model_copy(update={"timeouts": timeouts})
     status = operation.status.model_copy(update=update)
     return replace(observed, operation=replace(operation, status=status))
