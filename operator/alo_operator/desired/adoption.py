@@ -12,7 +12,7 @@ from alo_operator.api.model import ApiModel, to_wire
 from alo_operator.api.names import RESULT_SCHEMA_ANNOTATION, TEMPLATE_ANNOTATION
 from alo_operator.api.spec import Timeouts
 from alo_operator.api.status import TemplateStatus
-from alo_operator.desired.fields import Json, text
+from alo_operator.desired.fields import Json, compact, text
 from alo_operator.desired.template_view import TemplateView
 
 
@@ -50,9 +50,9 @@ def adoption_annotations(view: TemplateView) -> dict[str, str]:
     adopted = Adopted.of(view)
     if adopted is None:
         return {}
-    said = {TEMPLATE_ANNOTATION: _compact(to_wire(adopted))}
+    said = {TEMPLATE_ANNOTATION: compact(to_wire(adopted))}
     if view.spec and view.spec.result_schema is not None:
-        said[RESULT_SCHEMA_ANNOTATION] = _compact(view.spec.result_schema)
+        said[RESULT_SCHEMA_ANNOTATION] = compact(view.spec.result_schema)
     return said
 
 
@@ -63,7 +63,3 @@ def result_schema(job: Json) -> Json | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -5,6 +5,7 @@ Everything below `spec.job`, and every pod, was written by somebody else: a wron
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -53,6 +54,21 @@ def moment(body: object, *path: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return read if read and _YEARS[0] <= read.year < _YEARS[1] else None
+
+
+def compact(value: object) -> str:
+    """`value` as JSON without spaces. Raises RecursionError for what is nested beyond reason."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def compact_size(value: object) -> int:
+    """The bytes of the same."""
+    return utf8_size(compact(value))
+
+
+def utf8_size(value: str) -> int:
+    """The bytes of `value` in UTF-8; halves of surrogate pairs, which JSON may bring along, count three."""
+    return len(value.encode("utf-8", "surrogatepass"))
 
 
 def too_deep(value: object, limit: int = MAX_DEPTH) -> bool:

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any, Final
 
 from alo_operator.api import limits
-from alo_operator.api.names import (
-    API_VERSION,
-    INPUT_ANNOTATION,
-    LABEL_MANAGED,
-    LABEL_OPERATION,
-    LABEL_OPERATION_UID,
-    MANAGED_VALUE,
-    OPERATION_KIND,
-    REPORT_AUDIENCE,
-)
+from alo_operator.api.names import INPUT_ANNOTATION, REPORT_AUDIENCE
 from alo_operator.desired.adoption import adoption_annotations
 from alo_operator.desired.deadlines import backstop
 from alo_operator.desired.digest import short_hash
-from alo_operator.desired.fields import MAX_DEPTH, Json, entries, section, too_deep
+from alo_operator.desired.fields import MAX_DEPTH, Json, compact, entries, section, too_deep, utf8_size
 from alo_operator.desired.observed import OperationView
+from alo_operator.desired.ownership import labels_of, owner_reference
 from alo_operator.desired.pod_view import worker_container_name
 from alo_operator.desired.settings import DEFAULTS, Settings
 from alo_operator.desired.template import input_variables, job_of
@@ -87,11 +78,7 @@ def build_job(
     spec.setdefault(
         "podFailurePolicy", {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]}
     )
-    labels = {
-        LABEL_MANAGED: MANAGED_VALUE,
-        LABEL_OPERATION: operation.name,
-        LABEL_OPERATION_UID: operation.uid,
-    }
+    labels = labels_of(operation.name, operation.uid)
     metadata = _object(pod_template, "metadata", "spec.job.spec.template", create=True)
     _object(metadata, "labels", "spec.job.spec.template.metadata", create=True).update(labels)
     _hand_over_input(raw, metadata, pod, settings)
@@ -106,16 +93,7 @@ def build_job(
             "namespace": operation.namespace,
             "labels": {**section(own, "labels"), **labels},
             "annotations": {**section(own, "annotations"), **(adoption_annotations(template) if template else {})},
-            "ownerReferences": [
-                {
-                    "apiVersion": API_VERSION,
-                    "kind": OPERATION_KIND,
-                    "name": operation.name,
-                    "uid": operation.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ],
+            "ownerReferences": [owner_reference(operation.name, operation.uid)],
         },
         "spec": spec,
     }
@@ -144,8 +122,8 @@ def _hand_over_input(raw: Json, metadata: dict[str, Any], pod: dict[str, Any], s
         raise InvalidInput(
             f"spec.input is nested more than {MAX_DEPTH} levels deep: pass it as a string, under a new name"
         )
-    handed = json.dumps(raw.get("input") or {}, ensure_ascii=False, separators=(",", ":"))
-    size = len(handed.encode("utf-8", "surrogatepass"))
+    handed = compact(raw.get("input") or {})
+    size = utf8_size(handed)
     if size > limits.INPUT_BYTES:
         raise InvalidInput(
             f"spec.input has {size} bytes and may have {limits.INPUT_BYTES}: put the data into an object store, a "

@@ -13,15 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from alo_operator.api.model import to_wire
-from alo_operator.api.names import (
-    API_VERSION,
-    GROUP,
-    LABEL_MANAGED,
-    LABEL_OPERATION,
-    LABEL_OPERATION_UID,
-    MANAGED_VALUE,
-    OPERATION_KIND,
-)
+from alo_operator.api.names import GROUP, OPERATION_KIND
 from alo_operator.api.reports import ReportReason
 from alo_operator.api.status import Progress, Reported
 from alo_operator.desired.digest import short_hash
@@ -29,6 +21,7 @@ from alo_operator.desired.fields import Json, entries, text
 from alo_operator.desired.job import job_name_of
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import OperationView
+from alo_operator.desired.ownership import labels_of, owner_reference
 from alo_operator.desired.pod_view import PodView
 from alo_operator.desired.results import Handed
 from alo_operator.errors import ReportRefused
@@ -161,21 +154,8 @@ def result_object(attempt: Attempt, handed: Handed) -> dict[str, Any]:
         "metadata": {
             "name": result_name(attempt),
             "namespace": attempt.namespace,
-            "labels": {
-                LABEL_MANAGED: MANAGED_VALUE,
-                LABEL_OPERATION: attempt.operation,
-                LABEL_OPERATION_UID: attempt.uid,
-            },
-            "ownerReferences": [
-                {
-                    "apiVersion": API_VERSION,
-                    "kind": OPERATION_KIND,
-                    "name": attempt.operation,
-                    "uid": attempt.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": True,
-                }
-            ],
+            "labels": labels_of(attempt.operation, attempt.uid),
+            "ownerReferences": [owner_reference(attempt.operation, attempt.uid)],
         },
         "immutable": True,
         **handed.content(),

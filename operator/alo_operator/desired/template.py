@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,7 +14,7 @@ from alo_operator.api.status import Effective, Failure
 from alo_operator.desired import record
 from alo_operator.desired.adoption import Adopted
 from alo_operator.desired.deadlines import condition_of
-from alo_operator.desired.fields import Json, section
+from alo_operator.desired.fields import Json, compact, section, utf8_size
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Observed
 from alo_operator.desired.outcome import Outcome, rejected
@@ -156,14 +155,14 @@ def input_variables(template: TemplateView, raw_input: Json) -> list[dict[str, A
         if wanted.from_input not in raw_input:
             continue
         found = raw_input[wanted.from_input]
-        value = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+        value = found if isinstance(found, str) else compact(found)
         if "\0" in value:
             raise InvalidInput(
                 f"input field {wanted.from_input} has a NUL character, which no environment variable can hold; take it "
                 "out and use a new name",
                 too_large=False,
             )
-        total += len(value.encode("utf-8", "surrogatepass"))
+        total += utf8_size(value)
         # $(NAME) in a variable's value is replaced by the kubelet; doubled it means itself.
         variables.append({"name": wanted.name, "value": value.replace("$", "$$")})
     if total > limits.INPUT_BYTES:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 from alo_operator.api import limits
 from alo_operator.api.template import TemplateSpec
 from alo_operator.desired.digest import canonical_digest
-from alo_operator.desired.fields import Json, number, section, text, too_deep
+from alo_operator.desired.fields import Json, compact_size, number, section, text, too_deep
 
 RESERVED_VARIABLES: Final = ("ALO_", "TRACEPARENT")
 
@@ -85,7 +84,7 @@ def _too_much(raw: Json) -> str:
     deep = "spec is nested more deeply than any Job is"
     try:
         # The size first: it is known in a few milliseconds, where walking through a megabyte takes many.
-        size = _size(raw)
+        size = compact_size(raw)
     except RecursionError:
         return deep
     if size > limits.TEMPLATE_BYTES:
@@ -97,7 +96,7 @@ def _problems(spec: TemplateSpec) -> Iterator[str]:
     for name, schema in (("inputSchema", spec.input_schema), ("resultSchema", spec.result_schema)):
         if schema is None:
             continue
-        if (size := _size(schema)) > limits.SCHEMA_BYTES:
+        if (size := compact_size(schema)) > limits.SCHEMA_BYTES:
             yield f"spec.{name} has {size} bytes as JSON and may have {limits.SCHEMA_BYTES}"
         if too_deep(schema, limits.SCHEMA_DEPTH - 1):
             yield f"spec.{name} is nested more than {limits.SCHEMA_DEPTH} levels deep"
@@ -110,7 +109,3 @@ def _problems(spec: TemplateSpec) -> Iterator[str]:
             f"spec.resultSchema wants a result, and a Job of {completions} completions gives none: set completionMode: "
             "Indexed (index 0 gives the result), or leave completions out"
         )
-
-
-def _size(value: object) -> int:
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
