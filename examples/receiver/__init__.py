@@ -1,0 +1,1 @@
+"""A receiver of callbacks, in one file."""
