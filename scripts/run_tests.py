@@ -91,7 +91,7 @@ def bring_up(provider: Provider, names: tuple[str, ...], ours: list[str]) -> Non
         for name in names:
             if provider.available() is None and provider.find(name) is None:
                 ours.append(name)
-                provider.up(Options(name=name))
+                provider.up(Options(name=name, services=True))
     except ClusterError as error:
         print(f"tests: no cluster: {error}", file=sys.stderr, flush=True)
 

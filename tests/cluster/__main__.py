@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
         default=True,
         help="raise request limits of controller manager and scheduler, which else allow about 3.4 Jobs a second",
     )
+    up.add_argument("--services", action=yes_or_no, default=True, help="pods reach Services, by name too")
     more = {
         "down": "stop the cluster and take away what it left on this machine",
         "status": "show whether it is up and what it can do; exit code 1 if it is not up",
@@ -58,7 +59,7 @@ def perform(arguments: argparse.Namespace) -> None:
     """Do what the command line says. Raises ClusterError."""
     command = arguments.command
     if command == "build":
-        for path in binaries.built().values():
+        for path in binaries.built(binaries.needed(services=True)).values():
             print(path)
     elif command == "images":
         for path in images.built():
@@ -69,6 +70,7 @@ def perform(arguments: argparse.Namespace) -> None:
             real_node=arguments.real_node,
             simulated_nodes=arguments.simulated_nodes,
             lift_client_limits=arguments.lift_client_limits,
+            services=arguments.services,
         )
         print(choose().up(options).kubeconfig)
     elif command == "down":

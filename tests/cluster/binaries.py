@@ -1,6 +1,7 @@
 """The cluster's commands, built from pinned Go modules and cached.
 
-There are three Go modules beside this file (Kubernetes, etcd, kwok), because their requirements contradict each other.
+There are five Go modules beside this file (Kubernetes, etcd, kwok, kube-proxy, CoreDNS), because their requirements
+contradict each other, or so that a change of one does not build the others anew.
 A module's commands lie in ${XDG_CACHE_HOME:-~/.cache}/alo-operator/bin/<hash of go.mod, go.sum, flags and own code>/.
 """
 
@@ -50,13 +51,26 @@ KUBERNETES = GoModule(
 )
 ETCD = GoModule(name="etcd", folder=HERE / "etcd", packages={"etcd": "go.etcd.io/etcd/server/v3"})
 KWOK = GoModule(name="kwok", folder=HERE / "kwok", packages={"kwok": "sigs.k8s.io/kwok/cmd/kwok"})
+KUBE_PROXY = GoModule(
+    name=f"kube-proxy {KUBERNETES_VERSION}",
+    folder=HERE / "kube-proxy",
+    packages={"kube-proxy": "k8s.io/kubernetes/cmd/kube-proxy"},
+    linker_flags=version_stamps(KUBERNETES_VERSION),
+)
+COREDNS = GoModule(name="CoreDNS", folder=HERE / "coredns", packages={"coredns": "."})
 MODULES = (ETCD, KUBERNETES, KWOK)
+SERVICES = (KUBE_PROXY, COREDNS)
 
 
 def cache_dir() -> Path:
     """Return the folder for what is expensive to make: ${XDG_CACHE_HOME:-~/.cache}/alo-operator."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "alo-operator"
+
+
+def needed(*, services: bool) -> tuple[GoModule, ...]:
+    """Return the modules of a cluster, with or without Services."""
+    return MODULES + (SERVICES if services else ())
 
 
 def built(modules: tuple[GoModule, ...] = MODULES) -> dict[str, Path]:
@@ -72,10 +86,10 @@ def built(modules: tuple[GoModule, ...] = MODULES) -> dict[str, Path]:
     return paths
 
 
-def cached() -> dict[str, Path] | None:
+def cached(modules: tuple[GoModule, ...] = MODULES) -> dict[str, Path] | None:
     """Return the path of each command if all of them are in the cache; builds nothing."""
     paths: dict[str, Path] = {}
-    for module in MODULES:
+    for module in modules:
         folder = cache_dir() / "bin" / fingerprint(module)
         if not complete(module, folder):
             return None

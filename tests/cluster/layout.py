@@ -44,7 +44,7 @@ class Layout:
 
     @property
     def name_server(self) -> str:
-        """The customary address of a name server in the cluster; nobody has to be there."""
+        """The customary address of a name server in the cluster; nobody is there without `services`."""
         return f"{self._range(0)}.0.10"
 
     @property
@@ -55,6 +55,34 @@ class Layout:
     def bridge_address(self) -> str:
         """The machine's own address on the pods' bridge."""
         return f"{self._range(1)}.0.1"
+
+    @property
+    def last_address(self) -> str:
+        """The last one that a pod may get."""
+        return f"{self._range(1)}.255.250"
+
+    @property
+    def services(self) -> bool:
+        """Whether pods reach Services; without a real node there are no pods that could."""
+        return self.options.services and self.options.real_node
+
+    @property
+    def services_address(self) -> str:
+        """Where pods send what goes to a Service: an address at the end of the pods' range that no pod gets."""
+        return f"{self._range(1)}.255.254"
+
+    @property
+    def services_namespace(self) -> str:
+        return f"{self.bridge}-services"
+
+    @property
+    def services_link(self) -> str:
+        """The end of the services namespace's link that hangs on the bridge; 15 characters at most."""
+        return f"{self.bridge}-s"
+
+    @property
+    def services_dir(self) -> Path:
+        return self.state_dir / "services"
 
     @property
     def simulated_range(self) -> str:

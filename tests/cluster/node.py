@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 from pathlib import Path
+from typing import Any
 
 from tests.cluster import kubeconfigs
 from tests.cluster.answers import answers
@@ -79,12 +80,14 @@ def prepare(layout: Layout) -> None:
 
 
 def pod_network(layout: Layout) -> dict[str, object]:
-    addresses = {
+    addresses: dict[str, Any] = {
         "type": "host-local",
         "dataDir": str(layout.node_dir / "addresses"),
-        "ranges": [[{"subnet": layout.pod_range, "gateway": layout.bridge_address}]],
+        "ranges": [[{"subnet": layout.pod_range, "gateway": layout.bridge_address, "rangeEnd": layout.last_address}]],
         "routes": [{"dst": "0.0.0.0/0"}],
     }
+    if layout.services:
+        addresses["routes"].append({"dst": layout.service_range, "gw": layout.services_address})
     bridge = {"type": "bridge", "bridge": layout.bridge, "hairpinMode": True, "ipMasq": False, "ipam": addresses}
     return {"cniVersion": "0.4.0", "name": layout.bridge, "plugins": [bridge]}
 

@@ -27,6 +27,7 @@ class Capability(Enum):
     SIMULATED_NODES = "simulated nodes"
     STOP_COMPONENT = "way to stop and start its components"
     MORE_USERS = "way to make users with client certificates"
+    SERVICES = "Services that pods reach by name"
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,14 @@ class Options:
     """What `up` is asked for.
 
     `lift_client_limits` raises the client-side request limits of controller manager and scheduler, without which
-    about 3.4 Jobs a second is all that Kubernetes starts.
+    about 3.4 Jobs a second is all that Kubernetes starts. `services`: pods reach Services, by name too.
     """
 
     name: str = DEFAULT_NAME
     real_node: bool = True
     simulated_nodes: int = 5
     lift_client_limits: bool = True
+    services: bool = False
 
 
 class Cluster(ABC):

@@ -31,6 +31,8 @@ class RunningCluster(Cluster):
             lacking |= {Capability.REAL_KUBELET, Capability.LOAD_IMAGE}
         if not layout.options.simulated_nodes:
             lacking.add(Capability.SIMULATED_NODES)
+        if not layout.services:
+            lacking.add(Capability.SERVICES)
         self.capabilities = frozenset(set(Capability) - lacking)
 
     def healthy(self) -> bool:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.cluster import network, remains
+from tests.cluster import network, remains, services
 from tests.cluster.commands import run, succeeds
 from tests.cluster.controlgroups import members
 from tests.cluster.errors import ClusterError
@@ -29,6 +29,25 @@ context = ssl.create_default_context(cafile='/var/run/secrets/kubernetes.io/serv
 address = os.environ['KUBERNETES_SERVICE_HOST'] + ':' + os.environ['KUBERNETES_SERVICE_PORT']
 answer = json.load(urllib.request.urlopen('https://' + address + '/version', context=context))
 print(getpass.getuser(), answer['gitVersion'])
+"""
+SERVICE_SCRIPT = """\
+import errno, os, socket, sys, time, urllib.request
+namespace, seen, until = sys.argv[1], set(), time.monotonic() + 30
+while len(seen) < 2 and time.monotonic() < until:
+    try:
+        seen.add(urllib.request.urlopen(f'http://server.{namespace}.svc', timeout=2).read().decode().strip())
+    except OSError:
+        time.sleep(0.1)
+print(*sorted(seen))
+try:
+    socket.getaddrinfo('nobody.invalid', 80)
+except socket.gaierror as error:
+    print('unknown' if error.errno == socket.EAI_NONAME else error)
+nobody = os.environ['KUBERNETES_SERVICE_HOST'].rsplit('.', 2)[0] + '.77.77'
+try:
+    socket.create_connection((nobody, 80), timeout=5)
+except OSError as error:
+    print('unreachable' if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH) else error)
 """
 
 
@@ -148,6 +167,24 @@ class Checks:
         )
         self.kubectl("delete", "job", "absent")
 
+    def check_services_are_found_by_name(self) -> None:
+        """A pod reaches both endpoints of a Service by its name; an address of nobody is unreachable at once."""
+        for number in ("1", "2"):
+            server = f"echo endpoint-{number} > /tmp/index.html; httpd -f -p 8080 -h /tmp"
+            manifest = job(f"server-{number}", command=["sh", "-c", server])
+            manifest["spec"]["template"]["metadata"]["labels"] = {"app": "server"}
+            self.create(manifest)
+        ports = [{"port": 80, "targetPort": 8080}]
+        spec = {"selector": {"app": "server"}, "ports": ports}
+        self.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "server"}, "spec": spec})
+        for number in ("1", "2"):
+            self.await_container(f"server-{number}", "running")
+        self.create(job("client", image=PYTHON, command=["python3", "-c", SERVICE_SCRIPT, NAMESPACE]))
+        self.await_state("client", "Complete")
+        said = self.kubectl("logs", "job/client").split()
+        assert said == ["endpoint-1", "endpoint-2", "unknown", "unreachable"], said
+        self.kubectl("delete", "job", "server-1", "server-2", "--wait=false")
+
     def check_guard_is_laid(self) -> None:
         assert network.guarded(self.cluster.layout)
 
@@ -199,7 +236,8 @@ def check(name: str) -> None:
     provider = choose()
     if not isinstance(provider, SourceBuilt):
         raise ClusterError("selfcheck is for the source-built cluster; unset ALO_TEST_KUBECONFIG")
-    cluster = provider.up(Options(name=name))
+    options = Options(name=name, services=True)
+    cluster = provider.up(options)
     cluster.run_kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", seconds=120)
     cluster.run_kubectl("create", "namespace", NAMESPACE)
     wait_until(
@@ -216,10 +254,10 @@ def check(name: str) -> None:
     # One container is left running, so that `down` has something to take away.
     checks.create(job("left", command=["sleep", "1000"]))
     checks.await_container("left", "running")
-    attempt("up_finds_it_running", lambda: within(5, lambda: provider.up(Options(name=name))))
+    attempt("up_finds_it_running", lambda: within(5, lambda: provider.up(options)))
     attempt("down_takes_ten_seconds_at_most", lambda: within(10, lambda: provider.down(name)))
     attempt("down_leaves_nothing", lambda: nothing_left(cluster))
-    attempt("up_again_takes_less_than_20_seconds", lambda: within(20, lambda: provider.up(Options(name=name))))
+    attempt("up_again_takes_less_than_20_seconds", lambda: within(20, lambda: provider.up(options)))
     provider.down(name)
     say(f"all {len(names) + 4} checks passed")
 
@@ -250,6 +288,7 @@ def nothing_left(cluster: RunningCluster) -> None:
     assert list(remains.shims(layout)) == []
     assert members(f"alo-{layout.tag}") == set()
     assert not succeeds(["ip", "link", "show", layout.bridge])
+    assert not services.exists(layout)
     firewall = network.working_firewall()
     for table in ("filter", "nat"):
         assert layout.tag not in run([firewall, "-t", table, "-S"])

@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.cluster import binaries, controlplane, debian, images, network, node, remains, simulated
+from tests.cluster import binaries, controlplane, debian, images, network, node, remains, services, simulated
 from tests.cluster.commands import succeeds
 from tests.cluster.controlplane import Component
 from tests.cluster.errors import ClusterError
@@ -18,6 +18,8 @@ from tests.cluster.waiting import becomes_true, wait_until
 
 # The order to stop in; the other way round of what needs whom.
 STOP_ORDER = (
+    "coredns",
+    "kube-proxy",
     "kube-scheduler",
     "kubelet",
     "containerd",
@@ -31,7 +33,7 @@ PATIENCE = 30.0
 
 
 class SourceBuilt:
-    """Builds Kubernetes, etcd and kwok once, and runs them from `.cluster/<name>/`."""
+    """Builds Kubernetes, etcd and the rest once, and runs them from `.cluster/<name>/`."""
 
     name = "source-built"
     capabilities = frozenset(Capability)
@@ -46,7 +48,8 @@ class SourceBuilt:
         return None
 
     def find(self, name: str = DEFAULT_NAME) -> RunningCluster | None:
-        layout, programs = saved(name), binaries.cached()
+        layout = saved(name)
+        programs = binaries.cached(binaries.needed(services=layout.services)) if layout else None
         if layout is None or programs is None:
             return None
         cluster = RunningCluster(layout, components(layout, programs))
@@ -74,7 +77,7 @@ class SourceBuilt:
             if options.real_node:
                 debian.ensure_packages()
             archives = images.built() if options.real_node else []
-            programs = binaries.built()
+            programs = binaries.built(binaries.needed(services=options.services and options.real_node))
             with step(f"starting cluster {options.name}"):
                 return start(options, programs, archives)
 
@@ -106,6 +109,7 @@ def satisfies(running: Options, wanted: Options) -> bool:
         running.real_node >= wanted.real_node
         and running.simulated_nodes >= wanted.simulated_nodes
         and running.lift_client_limits == wanted.lift_client_limits
+        and running.services >= wanted.services
     )
 
 
@@ -116,6 +120,8 @@ def components(layout: Layout, programs: dict[str, Path]) -> list[Component]:
         found.append(simulated.kwok(layout, programs["kwok"]))
     if layout.options.real_node:
         found += node.components(layout, programs["kubelet"])
+    if layout.services:
+        found += services.components(layout, programs["kube-proxy"], programs["coredns"])
     return found
 
 
@@ -127,11 +133,15 @@ def start(options: Options, programs: dict[str, Path], archives: list[Path]) -> 
         layout.save()
         if options.real_node:
             network.set_up(layout)
+        if layout.services:
+            services.set_up(layout)
     if layout.options.lift_client_limits:
         say("client-side request limits of controller manager and scheduler are lifted")
     controlplane.prepare(layout)
     if layout.options.real_node:
         node.prepare(layout)
+    if layout.services:
+        services.prepare(layout)
     cluster = RunningCluster(layout, components(layout, programs))
     cluster.launch("etcd")
     if layout.options.real_node:
@@ -182,6 +192,7 @@ def take_down(name: str) -> None:
         if component == "containerd":
             remains.clean_up(layout)
     if layout.options.real_node:
+        services.take_down(layout)
         network.take_down(layout)
     if layout.state_dir.exists():
         shutil.rmtree(layout.state_dir)

@@ -49,7 +49,7 @@ def start() -> None:
         return
     try:
         found = provider().find(wanted_name())
-        _state.cluster = found or provider().up(Options(name=wanted_name()))
+        _state.cluster = found or provider().up(Options(name=wanted_name(), services=True))
         _state.ours = found is None
     except ClusterError as error:
         _state.problem = str(error)
