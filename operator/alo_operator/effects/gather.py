@@ -20,6 +20,7 @@ from alo_operator.desired.steps import Look
 from alo_operator.desired.template_view import TemplateView
 from alo_operator.desired.verdict import MATCH, Finding, Verdict
 from alo_operator.effects import clock, paths
+from alo_operator.effects.allowance import Allowance
 from alo_operator.effects.cluster import Cluster
 from alo_operator.effects.records import Records
 from alo_operator.effects.schemas import Schemas
@@ -40,19 +41,14 @@ class Gatherer:
     def __init__(self, cluster: Cluster, records: Records, schemas: Schemas | None = None) -> None:
         self._cluster, self._records = cluster, records
         self._schemas = schemas or Schemas()
-        self._looks, self._filled = _LOOKS_AT_ONCE, clock.monotonic()
+        self._looks = Allowance(_LOOKS_PER_SECOND, _LOOKS_AT_ONCE)
 
     def postponed(self, look: Look) -> float:
         """Seconds after which to ask again whether `look` may be done (1 to 10); 0: now, and it counts as done."""
         if look is not Look.REASON:
             return 0.0
-        now = clock.monotonic()
-        self._looks = min(_LOOKS_AT_ONCE, self._looks + (now - self._filled) * _LOOKS_PER_SECOND)
-        self._filled = now
-        if self._looks < 1:
-            return random.uniform(1, 10)  # noqa: S311 - spread, so that not all ask at once again
-        self._looks -= 1
-        return 0.0
+        # Spread, so that not all ask at once again.
+        return random.uniform(1, 10) if self._looks.take() else 0.0  # noqa: S311
 
     async def look(self, observed: Observed, look: Look, asked: Result | None = None) -> Observed:
         """`observed` with what `look` asks for filled in; `asked`: the result that Look.RESULT is about."""

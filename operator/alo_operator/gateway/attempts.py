@@ -9,9 +9,9 @@ from typing import Final
 from alo_operator.api.reports import ReportReason
 from alo_operator.desired.reports import Attempt, attempt_of, owning_job
 from alo_operator.effects import clock, paths
+from alo_operator.effects.allowance import Allowance
 from alo_operator.effects.cluster import Cluster
 from alo_operator.errors import NotFound, ReportRefused
-from alo_operator.gateway.allowance import Allowance
 from alo_operator.gateway.identity import Caller
 
 LOOKED_AT: Final = 30.0  # seconds for which a pod seen alive counts as alive, for progress

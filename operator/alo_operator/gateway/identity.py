@@ -16,10 +16,10 @@ from alo_operator.api.names import REPORT_AUDIENCE
 from alo_operator.api.reports import ReportReason
 from alo_operator.desired.fields import section, text
 from alo_operator.effects import clock, paths
+from alo_operator.effects.allowance import Allowance
 from alo_operator.effects.cluster import Cluster
 from alo_operator.errors import ReportRefused
 from alo_operator.gateway import metrics
-from alo_operator.gateway.allowance import Allowance
 
 REMEMBERED: Final = 60.0  # seconds
 REMEMBERED_BAD: Final = 10.0
