@@ -138,6 +138,11 @@ class Cache:
         """The resourceVersion known of each operation, by uid."""
         return {uid: found.resource_version for uid, found in self._operations.items()}
 
+    def version(self, uid: str) -> int:
+        """The resourceVersion known of one operation; -1 where none is."""
+        found = self._operations.get(uid)
+        return found.resource_version if found else -1
+
     def place(self, uid: str) -> tuple[str, str] | None:
         """Namespace and name of an operation, resting or not."""
         found = self._operations.get(uid)
@@ -203,6 +208,11 @@ class Cache:
     def job_versions(self) -> dict[str, tuple[str, int]]:
         """By operation uid: the Job's uid and resourceVersion, of Jobs not known to be gone."""
         return {uid: (job.view.uid, job.view.resource_version) for uid, job in self._jobs.items() if not job.gone}
+
+    def job_version(self, uid: str) -> tuple[str, int]:
+        """The same of one operation's Job; "" and -1 where none is known, or it is gone."""
+        job = self._jobs.get(uid)
+        return (job.view.uid, job.view.resource_version) if job and not job.gone else ("", -1)
 
     # -- templates
 

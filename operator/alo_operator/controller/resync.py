@@ -98,7 +98,7 @@ class Resync:
             self._found("an operation is gone", uid)
             self._cache.operation_gone(uid)
         for uid, (namespace, name, version) in seen.items():
-            if known.get(uid, -1) < version and self._cache.versions().get(uid, -1) < version:
+            if known.get(uid, -1) < version and self._cache.version(uid) < version:
                 await self._read_operation(uid, namespace, name)
         await self._jobs(jobs_known)
 
@@ -110,7 +110,7 @@ class Resync:
                 meta = item["metadata"]
                 key = (meta["namespace"], meta["name"])
                 seen.add(key)
-                if templates.versions().get(key, ("", -1))[1] >= int(meta["resourceVersion"]):
+                if templates.version(key) >= int(meta["resourceVersion"]):
                     continue
                 try:
                     body = await self._cluster.get(paths.template(*key))
@@ -150,7 +150,7 @@ class Resync:
                     owners.add(owner)
                 if self._cache.operation(owner) is None:
                     continue
-                job_uid, version = self._cache.job_versions().get(owner, ("", -1))
+                job_uid, version = self._cache.job_version(owner)
                 if job_uid == meta["uid"] and version >= int(meta["resourceVersion"]):
                     continue
                 try:

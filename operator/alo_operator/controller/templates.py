@@ -63,6 +63,11 @@ class Templates:
         """Uid and resourceVersion known of each template."""
         return {key: (found.uid, found.resource_version) for key, found in self._known.items()}
 
+    def version(self, key: Key) -> int:
+        """The resourceVersion known of one template; -1 where none is."""
+        found = self._known.get(key)
+        return found.resource_version if found else -1
+
     def _changed(self, key: Key, limit: int | None) -> None:
         self._turns.limit(key, limit)
         for uid in self._turns.without_work(key):
