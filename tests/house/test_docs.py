@@ -20,7 +20,7 @@ WORKER = Path("docs/worker.md")
 OPERATIONS = Path("docs/operations.md")
 DOCUMENTS = [path for path in files() if path.suffix == ".md"]
 METRICS = ("controller/metrics.py", "gateway/metrics.py", "effects/measures.py")
-FLAGS = ("controller/options.py", "gateway/options.py")
+FLAGS = ("controller/options.py", "gateway/options.py", "effects/command_line.py")
 LINK = re.compile(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)")
 
 

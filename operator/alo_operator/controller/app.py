@@ -21,22 +21,21 @@ from alo_operator.controller.reminders import Reminders
 from alo_operator.controller.resync import Resync
 from alo_operator.controller.workqueue import WorkQueue
 from alo_operator.desired.settings import Settings
-from alo_operator.effects import clock, credentials
+from alo_operator.effects import credentials
 from alo_operator.effects.apply import Applier
 from alo_operator.effects.cluster import Cluster
 from alo_operator.effects.gather import Gatherer
 from alo_operator.effects.last_words import Listener
 from alo_operator.effects.lease import Elector
-from alo_operator.effects.probes import Probes
+from alo_operator.effects.loop_lag import LoopLag
+from alo_operator.effects.probes import Probes, listen
 from alo_operator.effects.schemas import Schemas
 from alo_operator.effects.writer import Writer
-from alo_operator.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
 DRAIN: Final = 10.0
 LAG_EVERY: Final = 0.1
-LAG_LIMIT: Final = 5.0
 
 
 class App:
@@ -68,7 +67,7 @@ class App:
         self.resync = Resync(self.cluster, self.cache, options.namespaces or (None,), self.wake, self._listed)
         self.probes = Probes(*options.http, self._unhealthy, self._unready, self._metrics)
         self._tasks: list[asyncio.Task[None]] = []
-        self._loop_seen, self._most_lag = clock.monotonic(), 0.0
+        self.lag = LoopLag(LAG_EVERY, _lagged)
 
     async def run(self) -> None:
         """Run until a signal. Raises ConfigurationError where it cannot start; Kopf's errors end the process too."""
@@ -76,13 +75,7 @@ class App:
         try:
             await startup.check(self.cluster, self._options)
             if self._options.http[1]:
-                try:
-                    await self.probes.start()
-                except OSError as error:
-                    address = ":".join(str(part) for part in self._options.http)
-                    raise ConfigurationError(
-                        f"cannot listen on {address}: {error.strerror}", "Choose another with --http-address"
-                    ) from error
+                await listen(self.probes.start(), self._options.http, "--http-address")
             registry = kopf.OperatorRegistry()
             handlers.register(registry, self.cache, self.wake, self.reminders.rested, self.resync.soon)
             kopf.on.startup(registry=registry)(self._start)
@@ -121,7 +114,7 @@ class App:
             ("elector", self.elector.run()),
             ("resync", self.resync.run()),
             ("reminders", self.reminders.run()),
-            ("lag", self._watch_lag()),
+            ("lag", self.lag.run()),
         ):
             self._tasks.append(asyncio.create_task(work, name=name))
 
@@ -152,24 +145,12 @@ class App:
             expiration=given.expires,
         )
 
-    async def _watch_lag(self) -> None:
-        while True:
-            before = clock.monotonic()
-            await asyncio.sleep(LAG_EVERY)
-            self._loop_seen = clock.monotonic()
-            lag = max(0.0, self._loop_seen - before - LAG_EVERY)
-            metrics.LOOP_LAG.set(lag)
-            self._most_lag = max(self._most_lag, lag)
-            metrics.LOOP_LAG_MAX.set(self._most_lag)
-
     def _unhealthy(self) -> str:
         if any(task.done() for task in self._tasks):
             return "a background task has ended: " + ", ".join(task.get_name() for task in self._tasks if task.done())
         if not self.pool.alive:
             return "a reconciler has ended"
-        if clock.monotonic() - self._loop_seen > LAG_LIMIT:
-            return "the event loop is blocked"
-        return ""
+        return self.lag.problem
 
     def _unready(self) -> str:
         return self._unhealthy() or self.resync.problem
@@ -183,6 +164,11 @@ class App:
 class _Nobody:
     def offer(self, *_: Any, **__: Any) -> None:
         return
+
+
+def _lagged(lag: float, most: float) -> None:
+    metrics.LOOP_LAG.set(lag)
+    metrics.LOOP_LAG_MAX.set(most)
 
 
 def _at_the_end(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

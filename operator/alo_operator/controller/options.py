@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from alo_operator import __version__
 from alo_operator.api.durations import parse_duration
 from alo_operator.desired.settings import DEFAULTS
+from alo_operator.effects.command_line import add_shared_arguments
 from alo_operator.effects.lease import LeaseSettings
-from alo_operator.effects.probes import parse_address
 
 NEVER: Final = "never"
 
@@ -50,12 +50,6 @@ def parse(arguments: list[str] | None = None) -> Options:
     )
     scope.add_argument("-A", "--all-namespaces", action="store_true", help="look after all namespaces")
     run.add_argument(
-        "--kubeconfig",
-        type=Path,
-        metavar="FILE",
-        help="default: $KUBECONFIG, then the pod's service account, then ~/.kube/config",
-    )
-    run.add_argument(
         "--identity",
         default=platform.node() or "alo-operator",
         metavar="NAME",
@@ -73,17 +67,6 @@ def parse(arguments: list[str] | None = None) -> Options:
     run.add_argument("--lease-renew", type=_seconds, metavar="TIME", help="default: a third of the duration")
     run.add_argument(
         "--lease-retry", type=_seconds, default=1.0, metavar="TIME", help="how often a standby looks (default: 1s)"
-    )
-    run.add_argument("--log-format", choices=("text", "json"), default="text", help="default: %(default)s")
-    run.add_argument(
-        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: %(default)s"
-    )
-    run.add_argument(
-        "--http-address",
-        type=parse_address,
-        default=("127.0.0.1", 8080),
-        metavar="HOST:PORT",
-        help="where /healthz, /readyz and /metrics are served (default: 127.0.0.1:8080; port 0: nowhere)",
     )
     run.add_argument(
         "--no-log-tail",
@@ -104,6 +87,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         help="how long the Jobs and pods of ended operations are kept that do not say so themselves, nor their "
         "templates; such as 90s, 12h, 720h or never (default: %(default)s)",
     )
+    add_shared_arguments(run, 8080)
     given = parser.parse_args(arguments)
     namespaces = tuple(given.namespace) if given.namespace else None
     renew = given.lease_renew or given.lease_duration / 3

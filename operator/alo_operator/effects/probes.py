@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from aiohttp import web
+
+from alo_operator.errors import ConfigurationError
 
 Check = Callable[[], str]
 """Returns what is wrong, or an empty text."""
@@ -17,6 +20,21 @@ def parse_address(text: str) -> tuple[str, int]:
     if not colon or not port.isdigit() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not HOST:PORT, such as 0.0.0.0:8080")
     return host.strip("[]"), int(port)
+
+
+async def listen(start: Coroutine[Any, Any, None], address: tuple[str, int], option: str) -> None:
+    """Let a server `start`. Raises ConfigurationError, with the `option` to change, where it cannot listen."""
+    try:
+        await start
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot listen on {shown(address)}: {error.strerror}", f"Choose another with {option}"
+        ) from error
+
+
+def shown(address: tuple[str, int]) -> str:
+    """`address` as people read it."""
+    return ":".join(str(part) for part in address)
 
 
 class Probes:

@@ -6,14 +6,14 @@ import asyncio
 import logging
 import signal
 import ssl
-from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Final
 
 from alo_operator import __version__
 from alo_operator.api.names import GROUP, OPERATION_PLURAL
-from alo_operator.effects import clock, credentials, preflight
+from alo_operator.effects import credentials, preflight
 from alo_operator.effects.cluster import Cluster
-from alo_operator.effects.probes import Probes
+from alo_operator.effects.loop_lag import LoopLag
+from alo_operator.effects.probes import Probes, listen, shown
 from alo_operator.effects.writer import Writer
 from alo_operator.errors import ConfigurationError
 from alo_operator.gateway import metrics
@@ -38,7 +38,6 @@ NEEDED: Final = (
 )
 DRAIN: Final = 10.0
 LAG_EVERY: Final = 0.5
-LAG_LIMIT: Final = 5.0
 
 
 class App:
@@ -56,7 +55,7 @@ class App:
         self.server = Server(Identities(self.cluster), Attempts(self.cluster), self.reports)
         self.probes = Probes(*options.http, self._unhealthy, self._unready, self._metrics)
         self._ready = False
-        self._loop_seen = clock.monotonic()
+        self.lag = LoopLag(LAG_EVERY)
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT. Raises ConfigurationError where it cannot start."""
@@ -65,7 +64,7 @@ class App:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        lag = asyncio.create_task(self._watch_lag())
+        lag = asyncio.create_task(self.lag.run())
         work = asyncio.create_task(self._serve(tls))
         end = asyncio.create_task(stopping.wait())
         try:
@@ -83,14 +82,14 @@ class App:
 
     async def _serve(self, tls: ssl.SSLContext | None) -> None:
         if self._options.http[1]:
-            await _listen(self.probes.start(), self._options.http, "--http-address")
+            await listen(self.probes.start(), self._options.http, "--http-address")
         await preflight.reach(self.cluster)
         await preflight.find_kinds(self.cluster)
         rights: list[preflight.Right] = [(None, *right) for right in NEEDED]
         await preflight.demand_rights(self.cluster, "the gateway's user", rights)
-        await _listen(self.server.start(*self._options.listen, tls), self._options.listen, "--listen")
+        await listen(self.server.start(*self._options.listen, tls), self._options.listen, "--listen")
         self._ready = True
-        logger.info("taking reports", extra={"address": _shown(self._options.listen)})
+        logger.info("taking reports", extra={"address": shown(self._options.listen)})
         await asyncio.Event().wait()
 
     async def _finish(self) -> None:
@@ -119,13 +118,8 @@ class App:
             ) from error
         return context
 
-    async def _watch_lag(self) -> None:
-        while True:
-            await asyncio.sleep(LAG_EVERY)
-            self._loop_seen = clock.monotonic()
-
     def _unhealthy(self) -> str:
-        return "the event loop is blocked" if clock.monotonic() - self._loop_seen > LAG_LIMIT else ""
+        return self.lag.problem
 
     def _unready(self) -> str:
         return self._unhealthy() or ("" if self._ready else "takes no reports: starting or stopping")
@@ -133,16 +127,3 @@ class App:
     def _metrics(self) -> bytes:
         metrics.WAITING.set(self.reports.waiting)
         return metrics.render()
-
-
-async def _listen(start: Coroutine[Any, Any, None], address: tuple[str, int], option: str) -> None:
-    try:
-        await start
-    except OSError as error:
-        raise ConfigurationError(
-            f"cannot listen on {_shown(address)}: {error.strerror}", f"Choose another with {option}"
-        ) from error
-
-
-def _shown(address: tuple[str, int]) -> str:
-    return ":".join(str(part) for part in address)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alo_operator import __version__
+from alo_operator.effects.command_line import add_shared_arguments
 from alo_operator.effects.probes import parse_address
 
 
@@ -40,25 +41,9 @@ def parse(arguments: list[str] | None = None) -> Options:
         metavar="HOST:PORT",
         help="where workers report (default: port 8081 of every address)",
     )
-    run.add_argument(
-        "--kubeconfig",
-        type=Path,
-        metavar="FILE",
-        help="default: $KUBECONFIG, then the pod's service account, then ~/.kube/config",
-    )
     run.add_argument("--tls-certificate", type=Path, metavar="FILE", help="serve HTTPS with this certificate chain")
     run.add_argument("--tls-key", type=Path, metavar="FILE", help="the certificate's private key")
-    run.add_argument(
-        "--http-address",
-        type=parse_address,
-        default=("127.0.0.1", 8082),
-        metavar="HOST:PORT",
-        help="where /healthz, /readyz and /metrics are served (default: 127.0.0.1:8082; port 0: nowhere)",
-    )
-    run.add_argument("--log-format", choices=("text", "json"), default="text", help="default: %(default)s")
-    run.add_argument(
-        "--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default: %(default)s"
-    )
+    add_shared_arguments(run, 8082)
     given = parser.parse_args(arguments)
     if (given.tls_certificate is None) != (given.tls_key is None):
         parser.error("--tls-certificate and --tls-key go together")

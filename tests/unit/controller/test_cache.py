@@ -23,6 +23,7 @@ def test_an_older_or_the_same_version_tells_nothing(cache):
 
     assert cache.operation(UID).generation == 2
     assert cache.versions() == {UID: 10}
+    assert (cache.version(UID), cache.version("none")) == (10, -1)
 
 
 def test_versions_are_numbers_and_not_texts(cache):
@@ -183,6 +184,7 @@ def test_a_job_known_to_be_gone_is_not_brought_back_by_old_news(cache):
     assert not cache.job_deleted(make_job().version(22).body())
     assert cache.observe(UID).job_gone
     assert cache.job_versions() == {}
+    assert cache.job_version(UID) == ("", -1)
 
 
 def test_that_there_is_no_job_is_known_until_one_is_seen(cache):
