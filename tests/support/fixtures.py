@@ -1,7 +1,7 @@
 """Fixtures of the tiers that need a cluster."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tests.support.api import Api
 from tests.support.audit import AuditLog
 from tests.support.kubectl import Kubectl
 from tests.support.operator_process import SERVICE_ACCOUNT, SYSTEM_NAMESPACE, OperatorProcess
+from tests.support.processes import Processes
 from tests.support.tiers import not_run
 
 
@@ -85,7 +86,7 @@ def audit(cluster: Cluster, api: Api) -> AuditLog:
 
 
 @dataclass
-class Operators:
+class Operators(Processes[OperatorProcess]):
     """Starts replicas for one test; all of them compete for one Lease of that test.
 
     operators.start()                            one replica, called alo-0, in the test's namespace
@@ -95,7 +96,6 @@ class Operators:
     kubeconfig: Path
     namespace: str
     folder: Path
-    started: list[OperatorProcess] = field(default_factory=list)
 
     def start(
         self,
@@ -116,21 +116,7 @@ class Operators:
             arguments=arguments,
             **settings,
         )
-        self.started.append(replica)
-        return replica.start(wait=wait)
-
-    def end(self) -> None:
-        """End all replicas. Raises AssertionError for one that does not obey or that logged an unexpected error."""
-        problems = []
-        for replica in self.started:
-            if replica.running:
-                try:
-                    replica.stop()
-                except AssertionError as problem:
-                    problems.append(str(problem))
-            print(f"log of operator {replica.identity}:\n{replica.tail(60)}")
-            problems += [f"operator {replica.identity} logged: {line}" for line in replica.unexpected_errors()[:10]]
-        assert not problems, "\n".join(problems)
+        return self.launch(replica, wait=wait)
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.cluster.providers import Cluster
 from tests.support.operator_process import PROGRAM, SYSTEM_NAMESPACE, OperatorProcess
+from tests.support.processes import Processes
 
 SERVICE_ACCOUNT = "alo-gateway"
 GATEWAY_USER = f"system:serviceaccount:{SYSTEM_NAMESPACE}:{SERVICE_ACCOUNT}"
@@ -39,12 +40,11 @@ class GatewayProcess(OperatorProcess):
 
 
 @dataclass
-class Gateways:
+class Gateways(Processes[GatewayProcess]):
     """Starts gateways where pods reach them."""
 
     cluster: Cluster
     folder: Path
-    started: list[GatewayProcess] = field(default_factory=list)
 
     def start(
         self, identity: str = "gateway-0", arguments: Sequence[str] = (), *, wait: bool = True, **settings: Any
@@ -59,18 +59,4 @@ class Gateways:
         gateway = GatewayProcess(
             identity=identity, log_file=self.folder / f"{identity}.log", arguments=arguments, **settings
         )
-        self.started.append(gateway)
-        return gateway.start(wait=wait)
-
-    def end(self) -> None:
-        """End all gateways. Raises AssertionError for one that does not obey or that logged an unexpected error."""
-        problems = []
-        for gateway in self.started:
-            if gateway.running:
-                try:
-                    gateway.stop()
-                except AssertionError as problem:
-                    problems.append(str(problem))
-            print(f"log of gateway {gateway.identity}:\n{gateway.tail(60)}")
-            problems += [f"gateway {gateway.identity} logged: {line}" for line in gateway.unexpected_errors()[:10]]
-        assert not problems, "\n".join(problems)
+        return self.launch(gateway, wait=wait)
