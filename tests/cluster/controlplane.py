@@ -105,7 +105,11 @@ def api_server(layout: Layout, program: Path) -> Component:
         f"--service-account-signing-key-file={layout.authority.service_account_key}",
         f"--service-cluster-ip-range={layout.service_range}",
         "--authorization-mode=Node,RBAC",
-        "--enable-admission-plugins=NodeRestriction",
+        # The second asks for a right of its own of whoever makes an object that holds its owner's deletion up.
+        "--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
+        # Beta in 1.34 and off until asked for: our optional policy sets the finalizer at creation.
+        "--feature-gates=MutatingAdmissionPolicy=true",
+        "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
         "--allow-privileged=true",
         f"--kubelet-certificate-authority={layout.authority.pair.certificate}",
         f"--kubelet-client-certificate={pki / 'apiserver-to-kubelet.crt'}",

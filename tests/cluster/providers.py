@@ -28,6 +28,8 @@ class Capability(Enum):
     STOP_COMPONENT = "way to stop and start its components"
     MORE_USERS = "way to make users with client certificates"
     SERVICES = "Services that pods reach by name"
+    MUTATING_POLICIES = "mutating admission policies"
+    OWNER_PERMISSIONS = "admission plugin OwnerReferencesPermissionEnforcement"
 
 
 @dataclass(frozen=True)
