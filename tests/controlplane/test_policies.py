@@ -66,7 +66,7 @@ def court(new_stage, cluster, api, cluster_kubectl, _used_namespaces):
         namespaces.remove(api, closed)
 
 
-# PROMISE("POLICY-1")
+@pytest.mark.promise("POLICY-1")
 def test_an_inline_job_asks_for_the_right_to_create_jobs(court):
     """However it is posted, it is refused to who may create operations alone; the message says what to do."""
     for way, attempt in ways_to_create(court.caller, "asyncoperations", inline()).items():
@@ -81,7 +81,7 @@ def test_an_inline_job_asks_for_the_right_to_create_jobs(court):
             assert refusal(attempt) == {}, "whoever may create Jobs is not kept from it"
 
 
-# PROMISE("POLICY-1")
+@pytest.mark.promise("POLICY-1")
 def test_kubectl_shows_the_refusal(court):
     """What a person sees who applies, creates or replaces; a forced replacement has deleted the old one by then."""
     court.caller.create(operation("replaced", template="shared", suspend=True))
@@ -97,7 +97,7 @@ def test_kubectl_shows_the_refusal(court):
     assert court.stage.gone("replaced")
 
 
-# PROMISE("POLICY-2")
+@pytest.mark.promise("POLICY-2")
 def test_what_a_template_says_is_written_by_who_may_create_jobs(court):
     """Making one and changing its spec are refused, in every way; labels and annotations are free."""
     attempts = ways_to_create(court.author, "operationtemplates", smuggling()) | edits(
@@ -118,7 +118,7 @@ def test_what_a_template_says_is_written_by_who_may_create_jobs(court):
     assert court.stage.api.get("operationtemplates", court.stage.namespace, "own") is None
 
 
-# PROMISE("POLICY-3")
+@pytest.mark.promise("POLICY-3")
 def test_in_a_namespace_for_templates_only_nobody_brings_a_job_but_its_keeper(court, api):
     """Even the right to create Jobs does not help there; the right to change the namespace, and so its label, does."""
     for way, attempt in ways_to_create(court.tied, "asyncoperations", inline()).items():
@@ -134,7 +134,7 @@ def test_in_a_namespace_for_templates_only_nobody_brings_a_job_but_its_keeper(co
     assert api.list("jobs", court.closed) == [], "no operator looks after this namespace"
 
 
-# PROMISE("POLICY-4")
+@pytest.mark.promise("POLICY-4")
 def test_who_may_use_templates_alone_can_pause_cancel_and_delete(court):
     """Nothing but creation is looked at: their own operations and those that others made with a Job obey them."""
     caller, stage = court.caller, court.stage
@@ -158,7 +158,7 @@ def test_who_may_use_templates_alone_can_pause_cancel_and_delete(court):
         assert stage.gone(f"held-{kind}")
 
 
-# PROMISE("POLICY-1", "POLICY-2")
+@pytest.mark.promise("POLICY-1", "POLICY-2")
 def test_no_way_that_was_tried_gives_a_job_of_their_own(court):
     """Input, labels, a switched reference, a forged status: what runs is the template's Job and no other."""
     caller, forger, stage = court.caller, court.forger, court.stage
@@ -221,7 +221,7 @@ def test_no_way_that_was_tried_gives_a_job_of_their_own(court):
     assert stage.api.get("jobs", stage.namespace, "foreign"), "it was left alone"
 
 
-# PROMISE("POLICY-5")
+@pytest.mark.promise("POLICY-5")
 def test_a_job_that_claims_an_operation_is_made_by_the_operator_alone(court):
     """Who may create Jobs cannot have one taken for an operation's, by owner or label, at once or later."""
     developer, stage = court.developer, court.stage

@@ -31,6 +31,10 @@ LABEL_SIGNING_KEY: Final = f"{GROUP}/signing-key"
 # On an operation that has ended: which callbacks are to be told again.
 REDELIVER_ANNOTATION: Final = f"{GROUP}/redeliver"
 
+# On a namespace; read by the admission policy in manifests/policies/inline-jobs.yaml, not by the operator.
+LABEL_TENANCY: Final = f"{GROUP}/tenancy"
+TENANCY_TEMPLATES_ONLY: Final = "templates-only"
+
 # On the pod; the downward API turns it into the input file.
 INPUT_ANNOTATION: Final = f"{GROUP}/input"
 
