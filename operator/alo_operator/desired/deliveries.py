@@ -64,8 +64,8 @@ def tell(observed: Observed, status: OperationStatus, now: datetime, schedule: S
     operation, notes = observed.operation, observed.notes
     if not operation.deleting and (entries := subscribed(operation, stamp(now))) != status.deliveries:
         status = status.model_copy(update={"deliveries": entries})
-    if not status.deliveries:
-        return Telling(status)
+    if not status.deliveries or (operation.spec is None and not operation.deleting):
+        return Telling(status)  # nobody is to be told, or only a newer version knows where
     status = _told_again(operation, status, now)
     waiting = {(entry.name, entry.target) for entry in status.deliveries if entry.state is _PENDING}
     answers = tuple(answer for answer in notes.answers if (answer.callback, answer.target) in waiting)
