@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from alo_operator.api.conditions import ConditionType
 from alo_operator.controller import metrics
 from alo_operator.controller.cache import Cache
+from alo_operator.controller.chronicle import tell
 from alo_operator.controller.reminders import SOON
 from alo_operator.controller.workqueue import WorkQueue
 from alo_operator.desired.observed import Observed
 from alo_operator.desired.plan import plan
 from alo_operator.desired.settings import DEFAULTS, Settings
-from alo_operator.desired.steps import DeleteJob, DeleteOperation, Plan, Step, WriteStatus
+from alo_operator.desired.steps import Plan
 from alo_operator.effects import clock
 from alo_operator.effects.apply import Applier
 from alo_operator.effects.gather import Gatherer
@@ -128,7 +128,7 @@ class Pool:
                     continue
                 return (decision.wake - clock.now()).total_seconds() if decision.wake else None
             await self._tools.applier.apply(observed.operation, decision.steps)
-            self._tell(observed, decision)
+            tell(cache, observed, decision)
         raise AloError(f"no rest after {_MOST_ROUNDS} rounds of writes; is somebody else writing the same status?")
 
     async def _decide(self, observed: Observed) -> tuple[Observed, Plan]:
@@ -144,32 +144,6 @@ class Pool:
             raise AloError(f"still undecided after {_MOST_LOOKS} looks; next would be {decision.look.name}")
         return observed, decision
 
-    def _tell(self, observed: Observed, decision: Plan) -> None:
-        operation = observed.operation
-        for step in decision.steps:
-            self._tell_of_deletion(observed, step)
-            if not isinstance(step, WriteStatus) or step.status.phase is operation.status.phase:
-                continue
-            after = self._tools.cache.operation(operation.uid)
-            if after is not None and after.status.phase is not step.status.phase:
-                continue  # the write met a newer state; nothing has changed yet
-            phase, reason = step.status.phase, _reason(step)
-            extra = {**self._whose_name(observed), **({"reason": reason} if reason else {})}
-            logger.info("operation is %s", phase, extra=extra)
-            if step.status.completion_time:
-                metrics.SETTLED.labels(phase=phase, reason=reason).inc()
-
-    def _tell_of_deletion(self, observed: Observed, step: Step) -> None:
-        uid = observed.operation.uid
-        if isinstance(step, DeleteOperation) and self._tools.cache.place(uid) is None:
-            metrics.RETENTION_DELETIONS.labels(kind="AsyncOperation").inc()
-            logger.info("operation is deleted: its retention is over", extra=self._whose_name(observed))
-        elif isinstance(step, DeleteJob) and step.over:
-            after = self._tools.cache.observe(uid)
-            if after and (after.job_gone or (after.job and after.job.deleting)):
-                metrics.RETENTION_DELETIONS.labels(kind="Job").inc()
-                logger.info("the operation's Job is deleted: its retention is over", extra=self._whose_name(observed))
-
     def _try_again(self, uid: str, error: AloError) -> None:
         delay = self._tools.queue.retry(uid)
         level = logging.WARNING if delay > _LOUD_AFTER or not error.retryable else logging.INFO
@@ -179,13 +153,3 @@ class Pool:
     def _whose(self, uid: str) -> dict[str, str]:
         place = self._tools.cache.place(uid)
         return {"operation": "/".join(place) if place else "?", "uid": uid}
-
-    def _whose_name(self, observed: Observed) -> dict[str, str]:
-        operation = observed.operation
-        return {"operation": f"{operation.namespace}/{operation.name}", "uid": operation.uid}
-
-
-def _reason(step: WriteStatus) -> str:
-    """Why the operation stands there, in the word of its table column."""
-    found = (condition.reason for condition in step.status.conditions if condition.type == ConditionType.SUCCEEDED)
-    return next(found, "")
