@@ -18,6 +18,7 @@ from alo_operator.controller.resting import Resting, has_time, rests
 from alo_operator.controller.templates import Templates
 from alo_operator.controller.turns import Turns
 from alo_operator.desired.fields import text
+from alo_operator.desired.job import job_name_known
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Notes, Observed, OperationView
 from alo_operator.desired.retention import Due, Keeping
@@ -154,7 +155,7 @@ class Cache:
         """Take in a Job; False where no decision depends on the difference."""
         view = JobView.from_body(body)
         uid = view.owner_uid
-        if not uid or uid in self._deleted:
+        if not uid or uid in self._deleted or self._claims_falsely(view):
             return False
         if isinstance(self._operations.get(uid), Resting):
             return self._job_of_resting(uid, there=view.deleting is None)
@@ -240,7 +241,9 @@ class Cache:
         operation = self.operation(uid)
         if operation is None:
             return None
-        job = self._jobs.get(uid)
+        if (job := self._jobs.get(uid)) and self._claims_falsely(job.view):
+            job = None  # seen before its operation was; the real one is asked for by its name
+            del self._jobs[uid]
         gone = job.gone if job else uid in self._jobless or not self._awake.get(uid, True)
         return Observed(
             operation,
@@ -257,6 +260,11 @@ class Cache:
         self._operations[uid] = Resting.of(place, version, self._has_job(uid), due)
         self.turns.left(uid)
         self._forget_work(uid)
+
+    def _claims_falsely(self, view: JobView) -> bool:
+        """Whether a Job says that it is an operation's, but has not the one name which that operation's Job has."""
+        operation = self.operation(view.owner_uid)
+        return operation is not None and view.name != job_name_known(operation)
 
     def _due(self, keeping: Keeping) -> Due:
         return keeping.due(self._settings)

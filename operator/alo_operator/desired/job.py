@@ -45,6 +45,11 @@ def job_name_of(name: str, uid: str) -> str:
     return f"{name[:_NAME_PREFIX].rstrip('-.')}-{short_hash(uid)}"
 
 
+def job_name_known(operation: OperationView) -> str:
+    """The name its Job has on record, or is going to have."""
+    return operation.status.job.name if operation.status.job else job_name(operation)
+
+
 def build_job(
     operation: OperationView, settings: Settings = DEFAULTS, template: TemplateView | None = None
 ) -> dict[str, Any]:

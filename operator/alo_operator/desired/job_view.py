@@ -10,6 +10,7 @@ from typing import Any
 from alo_operator.api.names import LABEL_OPERATION_UID
 from alo_operator.desired.adoption import Adopted
 from alo_operator.desired.fields import entries, moment, number, section, text
+from alo_operator.desired.ownership import controller
 
 DEFAULT_GRACE_SECONDS = 30  # Kubernetes' own default of terminationGracePeriodSeconds
 LONGEST_GRACE_SECONDS = 10 * 365 * 86_400  # the field takes any int64, with which no deadline could be reckoned
@@ -105,10 +106,8 @@ class JobView:
 
 
 def _owner_uid(body: Mapping[str, Any]) -> str:
-    for owner in entries(body, "metadata", "ownerReferences"):
-        if owner.get("controller") is True:
-            return text(owner, "uid")
-    return text(body, "metadata", "labels", LABEL_OPERATION_UID)
+    owner = controller(body)
+    return text(owner, "uid") if owner else text(body, "metadata", "labels", LABEL_OPERATION_UID)
 
 
 def _end(status: Mapping[str, Any]) -> JobEnd | None:

@@ -12,6 +12,7 @@ from alo_operator.api.names import (
     MANAGED_VALUE,
     OPERATION_KIND,
 )
+from alo_operator.desired.fields import Json, entries, text
 
 
 def labels_of(operation: str, uid: str) -> dict[str, str]:
@@ -29,3 +30,20 @@ def owner_reference(operation: str, uid: str) -> dict[str, Any]:
         "controller": True,
         "blockOwnerDeletion": True,
     }
+
+
+def controller(body: Json) -> Json:
+    """The reference of `body` to its controller; empty where it has none."""
+    return next(
+        (owner for owner in entries(body, "metadata", "ownerReferences") if owner.get("controller") is True), {}
+    )
+
+
+def may_be_of(pod: Json, job: str) -> bool:
+    """Whether a pod with our labels may be one of the Job called `job`: nobody else controls it.
+
+    Labels alone say nothing, as whoever may create Jobs can give any to the pods of their own. A pod without a
+    controller may be one that was orphaned.
+    """
+    owner = controller(pod)
+    return not owner or (text(owner, "kind"), text(owner, "name")) == ("Job", job)

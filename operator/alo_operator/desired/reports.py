@@ -7,7 +7,6 @@ the next pod is made only when the last one has finished or is gone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,11 +16,11 @@ from alo_operator.api.names import GROUP, OPERATION_KIND
 from alo_operator.api.reports import ReportReason
 from alo_operator.api.status import Progress, Reported
 from alo_operator.desired.digest import short_hash
-from alo_operator.desired.fields import Json, entries, text
+from alo_operator.desired.fields import Json, text
 from alo_operator.desired.job import job_name_of
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import OperationView
-from alo_operator.desired.ownership import labels_of, owner_reference
+from alo_operator.desired.ownership import controller, labels_of, owner_reference
 from alo_operator.desired.pod_view import PodView
 from alo_operator.desired.results import Handed
 from alo_operator.errors import ReportRefused
@@ -52,7 +51,7 @@ def owning_job(pod: Json, uid: str) -> tuple[str, str]:
     view = PodView.from_body(pod)
     if view.uid != uid or view.finished:
         raise ReportRefused(ReportReason.REPLACED, _OVER)
-    owner = _controller(pod)
+    owner = controller(pod)
     if text(owner, "kind") != "Job" or text(owner, "apiVersion").partition("/")[0] != "batch":
         raise ReportRefused(ReportReason.NOT_THIS_OPERATION, f"pod {view.name} is not run by a Job")
     return text(owner, "name"), text(owner, "uid")
@@ -64,7 +63,7 @@ def attempt_of(pod: Json, job: Json, job_uid: str) -> Attempt:
     Raises:
         ReportRefused: the Job is another, or not the one Job of an operation.
     """
-    job_view, pod_view, owner = JobView.from_body(job), PodView.from_body(pod), _controller(job)
+    job_view, pod_view, owner = JobView.from_body(job), PodView.from_body(pod), controller(job)
     if job_view.uid != job_uid:
         raise ReportRefused(ReportReason.REPLACED, _OVER)
     name, uid = text(owner, "name"), text(owner, "uid")
@@ -166,7 +165,7 @@ def holds(found: Json, attempt: Attempt, handed: Handed) -> bool:
     """Whether the ConfigMap `found` is the one that `result_object` asks for."""
     wanted = handed.content()
     same = all(found.get(key) == value for key, value in wanted.items())
-    return same and found.get("immutable") is True and text(_controller(found), "uid") == attempt.uid
+    return same and found.get("immutable") is True and text(controller(found), "uid") == attempt.uid
 
 
 def progress_patch(attempt: Attempt, progress: Progress) -> list[dict[str, Any]]:
@@ -187,9 +186,3 @@ def result_patch(operation: OperationView, reported: Reported, progress: Progres
     if progress:
         patch.append({"op": "add", "path": "/status/progress", "value": to_wire(progress)})
     return patch
-
-
-def _controller(body: Json) -> Mapping[str, Any]:
-    return next(
-        (owner for owner in entries(body, "metadata", "ownerReferences") if owner.get("controller") is True), {}
-    )

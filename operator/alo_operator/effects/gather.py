@@ -11,9 +11,10 @@ from alo_operator.api.names import LABEL_OPERATION_UID
 from alo_operator.api.status import Result
 from alo_operator.desired.adoption import result_schema
 from alo_operator.desired.fields import MAX_DEPTH, section, text, too_deep
-from alo_operator.desired.job import job_name
+from alo_operator.desired.job import job_name_known
 from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Observed, OperationView
+from alo_operator.desired.ownership import may_be_of
 from alo_operator.desired.pod_view import PodView
 from alo_operator.desired.results import stored_value
 from alo_operator.desired.steps import Look
@@ -86,7 +87,7 @@ class Gatherer:
 
     async def _job(self, observed: Observed) -> Observed:
         operation = observed.operation
-        name = operation.status.job.name if operation.status.job else job_name(operation)
+        name = job_name_known(operation)
         try:
             body = await self._cluster.get(paths.job(operation.namespace, name))
         except NotFound:
@@ -150,8 +151,10 @@ class Gatherer:
     async def _pods(self, operation: OperationView) -> tuple[PodView, ...]:
         found: list[PodView] = []
         query = {"labelSelector": f"{LABEL_OPERATION_UID}={operation.uid}"}
+        job = job_name_known(operation)
         async for body in self._cluster.pages(paths.pods(operation.namespace), query):
-            found.append(PodView.from_body(body))
+            if may_be_of(body, job):
+                found.append(PodView.from_body(body))
             if len(found) == _POD_LIMIT:
                 break
         return tuple(found)

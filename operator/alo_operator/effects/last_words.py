@@ -12,7 +12,9 @@ from dataclasses import replace
 from typing import Final
 
 from alo_operator.api.names import LABEL_OPERATION_UID
+from alo_operator.desired.job import job_name_known
 from alo_operator.desired.observed import OperationView
+from alo_operator.desired.ownership import may_be_of
 from alo_operator.desired.pod_view import PodView
 from alo_operator.effects import paths
 from alo_operator.effects.cluster import LONGEST_WATCH, Cluster
@@ -81,12 +83,15 @@ class Listener:
             "watch": "1",
             "timeoutSeconds": f"{PATIENCE:.0f}",
         }
-        pods = paths.pods(operation.namespace)
+        pods, job = paths.pods(operation.namespace), job_name_known(operation)
         async for event in self._cluster.watch(pods, query, patience=PATIENCE, opened=opened):
             kind = event.get("type")
             if kind not in ("ADDED", "MODIFIED", "DELETED"):
                 return  # ERROR: nothing more will come
-            pod = PodView.from_body(event.get("object") or {})
+            body = event.get("object") or {}
+            if not may_be_of(body, job):
+                continue
+            pod = PodView.from_body(body)
             if kind == "DELETED":
                 gone.add(pod.uid)
             if kind != "DELETED" or (pod.worker and pod.worker.end):

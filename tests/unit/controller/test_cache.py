@@ -232,3 +232,21 @@ def test_the_memory_of_deletions_is_bounded(cache, monkeypatch):
 
     assert cache.operation_seen(make_operation(uid="uid-0").body())
     assert not cache.operation_seen(make_operation(uid="uid-4").body())
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["operation first", "Job first"])
+def test_a_job_of_another_name_does_not_take_the_place_of_the_real_one(cache, before):
+    """Whoever may create Jobs can claim any owner, but not the one name that the operation's Job has."""
+    false = make_job().version(30).body()
+    false["metadata"] |= {"name": "resize-too", "uid": "false"}
+    if before:
+        cache.operation_seen(make_operation().body())
+        cache.job_seen(make_job().version(20).body())
+        assert not cache.job_seen(false)
+        assert cache.observe(UID).job.name == make_job().body()["metadata"]["name"]
+        return
+    cache.job_seen(false)
+    cache.operation_seen(make_operation().with_finalizer().body())
+    observed = cache.observe(UID)
+    assert (observed.job, observed.job_gone) == (None, False), "the real one has to be asked for"
+    assert cache.job_versions() == {}

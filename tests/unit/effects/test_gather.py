@@ -17,9 +17,11 @@ def test_a_look_at_the_job_makes_it_known(place):
 
 
 def test_a_look_at_the_pods_finds_those_of_this_operation(place):
-    """By our label, in this namespace."""
-    for name, uid in (("a", place.uid), ("b", "another")):
-        place.api.add("pods", {"metadata": {"name": name, "labels": {"alo-operator.io/operation-uid": uid}}})
+    """By our label, in this namespace; not those of another Job that was given our label."""
+    theirs = [{"kind": "Job", "name": "theirs", "uid": "j", "controller": True}]
+    for name, uid, owners in (("a", place.uid, []), ("b", "another", []), ("c", place.uid, theirs)):
+        labels = {"alo-operator.io/operation-uid": uid}
+        place.api.add("pods", {"metadata": {"name": name, "labels": labels, "ownerReferences": owners}})
 
     found = place.clock.run(place.gatherer.look(place.cache.observe(place.uid), Look.PODS))
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from alo_operator.controller.cache import Cache
+from alo_operator.desired.job import job_name
 from alo_operator.desired.observed import OperationView
 from alo_operator.effects import paths
 from alo_operator.effects.cluster import METADATA_ONLY
@@ -31,10 +32,10 @@ def api():
     return MemoryApi()
 
 
-def job(uid):
+def job(name, uid):
     pod = {"restartPolicy": "Never", "containers": [{"name": "main", "image": "example.test/work:1"}]}
     template = {"metadata": {"labels": {UID_LABEL: uid}}, "spec": pod}
-    return {"metadata": {"name": "work"}, "spec": {"backoffLimit": 0, "template": template}}
+    return {"metadata": {"name": name}, "spec": {"backoffLimit": 0, "template": template}}
 
 
 async def told(api, query, count):
@@ -94,7 +95,8 @@ def test_the_real_listener_hears_last_words(api, time):
     cache, body = Cache(), api.add("asyncoperations", make_operation().body())
     cache.operation_seen(body)
     operation = OperationView.from_body(body)
-    api.ask("POST", paths.jobs("media"), body={"apiVersion": "batch/v1", "kind": "Job", **job(operation.uid)})
+    name = job_name(operation)
+    api.ask("POST", paths.jobs("media"), body={"apiVersion": "batch/v1", "kind": "Job", **job(name, operation.uid)})
     jobs.work()
     (pod,) = nodes.pods()
     nodes.start(pod)
@@ -104,7 +106,7 @@ def test_the_real_listener_hears_last_words(api, time):
         woken = asyncio.Event()
         listener = Listener(api, cache, lambda _: woken.set())
         await listener.listen(operation)
-        api.remove("jobs", "work", "Foreground")
+        api.remove("jobs", name, "Foreground")
         jobs.work()
         collector.collect()
         nodes.stop(pod, 0, '"half"')
@@ -115,7 +117,7 @@ def test_the_real_listener_hears_last_words(api, time):
 
     (heard,) = cache.notes(operation.uid).last_words
     assert (heard.worker.end.exit_code, heard.worker.end.message) == (0, '"half"')
-    assert api.find("jobs", "work") is None
+    assert api.find("jobs", name) is None
     assert not [body for kind, plural, body in api.events if plural == "jobs" and body["status"].get("succeeded")]
 
 
