@@ -2,8 +2,8 @@
 
     python scripts/lock.py [--upgrade]
 
-The operator's set comes first; the dev set takes its versions over. Versions already in the files stay unless
-`--upgrade` is given. Exit status: that of the first compilation that fails.
+The sets of the operator and of the build come first; the dev set takes their versions over. Versions already in the
+files stay unless `--upgrade` is given. Exit status: that of the first compilation that fails.
 """
 
 import subprocess
@@ -24,9 +24,9 @@ OPTIONS = (
 
 
 def main() -> int:
-    """Compile both sets; see the module's docstring."""
+    """Compile all sets; see the module's docstring."""
     uv = Path(sys.executable).parent / "uv"
-    for name in ("operator", "dev"):
+    for name in ("operator", "build", "dev"):
         source, target = f"requirements/{name}.in", f"requirements/{name}.txt"
         print(f"lock: {source} -> {target}", flush=True)
         done = subprocess.run(

@@ -2,7 +2,7 @@ import os
 
 import hypothesis
 
-pytest_plugins = ["tests.support.tiers", "tests.support.fixtures", "tests.support.stages"]
+pytest_plugins = [f"tests.support.{name}" for name in ("tiers", "fixtures", "stages", "in_cluster")]
 
 # No deadline: on a busy machine it measures the machine. A failure prints what makes it happen again anywhere.
 # `make test` tries the same cases each time, so that it speaks of the change at hand; `make test-full` explores.

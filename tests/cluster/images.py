@@ -1,6 +1,6 @@
 """Container images that are made here, file by file, as no registry is asked for any.
 
-An image is a tar archive as `docker save` writes it, with one layer. The same input makes the same bytes.
+An image is a tar archive as `docker save` writes it. The same input makes the same bytes.
 """
 
 import hashlib
@@ -71,26 +71,27 @@ def archive_of(name: str) -> Path:
         with locked(target.with_suffix(".lock"), f"making image {name}"):
             if not target.is_file():
                 with step(f"making image {name}"):
-                    write_archive(target, name, make(), command)
+                    write_archive(target, name, [make().as_tar()], {"Cmd": command, "Env": [PATH_IN_IMAGES]})
     return target
 
 
-def write_archive(target: Path, name: str, tree: Tree, command: list[str]) -> None:
-    """Write an image named `name` that holds `tree` and runs `command` unless a pod says otherwise."""
-    layer = tree.as_tar()
+def write_archive(target: Path, name: str, layers: list[bytes], settings: dict[str, object]) -> None:
+    """Write an image named `name` of these layers (tar archives); `settings` say what runs in it, as Docker does."""
     config = {
         "architecture": "amd64" if run(["uname", "-m"]).strip() == "x86_64" else "arm64",
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
-        "config": {"Cmd": command, "Env": [PATH_IN_IMAGES]},
-        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
-        "history": [{"created": "1970-01-01T00:00:00Z"}],
+        "config": settings,
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers]},
+        "history": [{"created": "1970-01-01T00:00:00Z"} for _ in layers],
     }
     packed_config = json.dumps(config, sort_keys=True).encode()
     config_name = f"{hashlib.sha256(packed_config).hexdigest()}.json"
-    manifest = [{"Config": config_name, "RepoTags": [name], "Layers": ["layer.tar"]}]
+    names = ["layer.tar", *(f"layer-{number}.tar" for number in range(2, len(layers) + 1))]
+    manifest = [{"Config": config_name, "RepoTags": [name], "Layers": names[: len(layers)]}]
     outer = Tree()
-    outer.file("layer.tar", layer)
+    for file, layer in zip(names, layers, strict=False):
+        outer.file(file, layer)
     outer.file(config_name, packed_config)
     outer.file("manifest.json", json.dumps(manifest).encode())
     unfinished = target.with_suffix(".new")
