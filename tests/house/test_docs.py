@@ -13,6 +13,7 @@ from alo_operator.api.reports import HTTP_STATUS
 from alo_operator.api.spec import OperationSpec
 from alo_operator.desired.template_view import TemplateView
 from tests.house.repository import ROOT, files, text
+from tests.support import series
 
 README = Path("README.md")
 CONCEPTS = Path("docs/concepts.md")
@@ -38,6 +39,12 @@ def first_cells(document: str) -> set[str]:
     """Return the code words in the first cells of tables."""
     rows = [line.split("|")[1] for line in document.splitlines() if line.startswith("| `")]
     return {word for cell in rows for word in code_words(cell)}
+
+
+def documented_labels(document: str) -> dict[str, set[str]]:
+    """Return metric (without _total) -> what the second cell of its row names."""
+    rows = [line.split("|") for line in document.splitlines() if line.startswith("| `alo_")]
+    return {row[1].strip().strip("`").removesuffix("_total"): code_words(row[2]) for row in rows}
 
 
 def test_every_reason_is_explained_and_none_is_made_up():
@@ -112,13 +119,15 @@ def test_samples_and_the_demo_can_be_read():
 
 
 def test_every_metric_and_flag_is_documented():
-    """docs/operations.md names each metric and each flag of both programs, and no other."""
+    """docs/operations.md names each metric with its labels and each flag of both programs, and no other."""
     code = "".join(text(Path("operator/alo_operator") / name) for name in METRICS)
     options = "".join(text(Path("operator/alo_operator") / name) for name in FLAGS)
     flags = re.findall(r'"(--[a-z-]+)"', options)
     words = first_cells(text(OPERATIONS))
 
     assert {word for word in words if word.startswith("alo_")} == set(re.findall(r'"(alo_[a-z_]+)"', code))
+    labels = {name.removesuffix("_total"): set(found) for name, found in series.declared().items()}
+    assert documented_labels(section(text(OPERATIONS), "Metrics")) == labels
     named = {flag for word in words for flag in re.findall(r"--[a-z-]+", word)}
     assert named == set(flags) - {"--version"}
 

@@ -123,10 +123,15 @@ class OperatorProcess:
         except OSError:
             return 0
 
+    def scrape(self) -> str:
+        """Return its metrics in Prometheus' text format."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            text: str = answer.read().decode()
+        return text
+
     def metrics(self) -> dict[str, float]:
         """Return the samples it serves: `name{labels}` -> value."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
+        lines = self.scrape().splitlines()
         samples = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
         return {name: float(value) for name, value in samples}
 

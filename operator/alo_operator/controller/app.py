@@ -13,15 +13,16 @@ import kopf
 
 from alo_operator import __version__
 from alo_operator.api.names import GROUP, LABEL_MANAGED, MANAGED_VALUE
-from alo_operator.controller import handlers, metrics, startup
+from alo_operator.controller import census, handlers, metrics, startup
 from alo_operator.controller.cache import Cache
 from alo_operator.controller.options import Options
 from alo_operator.controller.pool import Pool, Tools
 from alo_operator.controller.reminders import Reminders
 from alo_operator.controller.resync import Resync
+from alo_operator.controller.stopwatch import Stopwatch
 from alo_operator.controller.workqueue import WorkQueue
 from alo_operator.desired.settings import Settings
-from alo_operator.effects import credentials
+from alo_operator.effects import clock, credentials
 from alo_operator.effects.apply import Applier
 from alo_operator.effects.cluster import Cluster
 from alo_operator.effects.gather import Gatherer
@@ -49,12 +50,13 @@ class App:
         deciding = Settings(
             log_tail=options.log_tail, report_url=options.report_url, retention_job=options.retention_job
         )
-        self.cache, self.queue = Cache(deciding, self.wake), WorkQueue()
+        self.cache, self.queue = Cache(deciding, self.wake), WorkQueue(_waited)
+        self.stopwatch = Stopwatch()
         self.cache.turns.close()
         self.schemas = Schemas()
         self.reminders = Reminders(self.cache, self.queue, lambda: self.elector.leading)
         self.elector = Elector(self.cluster, options.lease, self._leadership)
-        self.writer = Writer(self.cluster, self.elector.remaining)
+        self.writer = Writer(self.cluster, self.elector.remaining, metrics.WRITE_WAIT.observe)
         self.listener = Listener(self.cluster, self.cache, lambda uid: self.wake(uid, True))
         tools = Tools(
             self.cache,
@@ -62,6 +64,7 @@ class App:
             Gatherer(self.cluster, self.cache, self.schemas),
             Applier(self.cluster, self.writer, self.cache, self.listener, _Nobody()),
             settings=deciding,
+            stopwatch=self.stopwatch,
         )
         self.pool = Pool(tools)
         self.resync = Resync(self.cluster, self.cache, options.namespaces or (None,), self.wake, self._listed)
@@ -77,7 +80,7 @@ class App:
             if self._options.http[1]:
                 await listen(self.probes.start(), self._options.http, "--http-address")
             registry = kopf.OperatorRegistry()
-            handlers.register(registry, self.cache, self.wake, self.reminders.rested, self.resync.soon)
+            handlers.register(registry, self.cache, self.wake, self.reminders.rested, self.resync.soon, self.stopwatch)
             kopf.on.startup(registry=registry)(self._start)
             kopf.on.cleanup(registry=registry)(self._stop)
             kopf.on.login(registry=registry)(self._login)
@@ -95,7 +98,8 @@ class App:
             self.queue.add(uid, urgent=urgent)
 
     def _leadership(self, leading: bool) -> None:
-        metrics.LEADER.set(int(leading))
+        metrics.LEADER_CHANGES.labels(to="leader" if leading else "standby").inc()
+        self.stopwatch.leads(leading)
         self.queue.clear()
         self.cache.turns.close()
         if leading:
@@ -157,7 +161,10 @@ class App:
 
     def _metrics(self) -> bytes:
         metrics.QUEUE_DEPTH.set(len(self.queue))
-        metrics.KNOWN.set(len(self.cache))
+        metrics.LEADER.set(int(self.elector.leading))
+        metrics.LEASE_REMAINING.set(max(0.0, self.elector.remaining()))
+        metrics.WRITE_RATE.set(self.writer.rate)
+        census.count(self.cache, clock.now())
         return metrics.render()
 
 
@@ -169,6 +176,10 @@ class _Nobody:
 def _lagged(lag: float, most: float) -> None:
     metrics.LOOP_LAG.set(lag)
     metrics.LOOP_LAG_MAX.set(most)
+
+
+def _waited(lane: str, seconds: float) -> None:
+    metrics.QUEUE_WAIT.labels(lane=lane).observe(seconds)
 
 
 def _at_the_end(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -8,33 +8,38 @@ from alo_operator.api.conditions import ConditionType
 from alo_operator.api.status import Delivery, DeliveryState, OperationStatus
 from alo_operator.controller import metrics
 from alo_operator.controller.cache import Cache
+from alo_operator.controller.stopwatch import Stopwatch, observe
 from alo_operator.desired.observed import Observed, OperationView
-from alo_operator.desired.steps import DeleteJob, DeleteOperation, Plan, Step, WriteStatus
+from alo_operator.desired.steps import CreateJob, DeleteJob, DeleteOperation, Plan, Step, WriteStatus
 
 logger = logging.getLogger(__name__)
 
 
-def tell(cache: Cache, observed: Observed, decision: Plan) -> None:
+def tell(cache: Cache, stopwatch: Stopwatch, observed: Observed, decision: Plan) -> None:
     """Tell of the steps of `decision`, as far as `cache` knows them to be done."""
     operation = observed.operation
     for step in decision.steps:
         _of_deletion(cache, operation, step)
+        if isinstance(step, CreateJob) and (now := cache.observe(operation.uid)) and now.job:
+            stopwatch.job_made(operation.uid)
         if not isinstance(step, WriteStatus):
             continue
         after = cache.operation(operation.uid)
         # Where a write met a newer state, nothing has changed yet.
         if after is None or after.status.phase is step.status.phase:
-            _of_phase(operation, step.status)
+            _of_phase(stopwatch, operation, step.status)
         if after is None or after.status.deliveries == step.status.deliveries:
             _of_deliveries(operation, step.status)
 
 
-def _of_phase(operation: OperationView, status: OperationStatus) -> None:
+def _of_phase(stopwatch: Stopwatch, operation: OperationView, status: OperationStatus) -> None:
     if status.phase is operation.status.phase:
         return
     reason = next((found.reason for found in status.conditions if found.type == ConditionType.SUCCEEDED), "")
     logger.info("operation is %s", status.phase, extra={**_whose(operation), **({"reason": reason} if reason else {})})
+    observe(operation, status)
     if status.completion_time:
+        stopwatch.settled(operation.uid)
         metrics.SETTLED.labels(phase=status.phase, reason=reason).inc()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
@@ -12,6 +12,7 @@ from alo_operator.controller import metrics
 from alo_operator.controller.cache import Cache
 from alo_operator.controller.chronicle import tell
 from alo_operator.controller.reminders import SOON
+from alo_operator.controller.stopwatch import Stopwatch
 from alo_operator.controller.workqueue import WorkQueue
 from alo_operator.desired.observed import Observed
 from alo_operator.desired.plan import plan
@@ -39,6 +40,7 @@ class Tools:
     gatherer: Gatherer
     applier: Applier
     settings: Settings = DEFAULTS
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
 
 
 class Pool:
@@ -82,6 +84,7 @@ class Pool:
             finally:
                 self._busy -= 1
                 self._tools.cache.turns.passed(uid)
+                self._tools.stopwatch.passed(uid)
                 self.last_turn = clock.monotonic()
                 metrics.RECONCILE_SECONDS.observe(self.last_turn - started)
                 queue.done(uid)
@@ -128,7 +131,7 @@ class Pool:
                     continue
                 return (decision.wake - clock.now()).total_seconds() if decision.wake else None
             await self._tools.applier.apply(observed.operation, decision.steps)
-            tell(cache, observed, decision)
+            tell(cache, self._tools.stopwatch, observed, decision)
         raise AloError(f"no rest after {_MOST_ROUNDS} rounds of writes; is somebody else writing the same status?")
 
     async def _decide(self, observed: Observed) -> tuple[Observed, Plan]:
@@ -145,6 +148,7 @@ class Pool:
         return observed, decision
 
     def _try_again(self, uid: str, error: AloError) -> None:
+        metrics.RETRIES.labels(error=type(error).__name__).inc()
         delay = self._tools.queue.retry(uid)
         level = logging.WARNING if delay > _LOUD_AFTER or not error.retryable else logging.INFO
         extra = {**self._whose(uid), "error": str(error), "retry_s": round(delay, 1)}

@@ -138,6 +138,11 @@ class Turns:
             self._call(line)
         self._asked.discard(uid)
 
+    @property
+    def waiting(self) -> int:
+        """How many stand in the lines of templates with a limit."""
+        return sum(len(line.waiting) for line in self._lines.values() if line.limit is not None)
+
     def without_work(self, key: Key) -> tuple[str, ...]:
         """Uids of the operations of a template for which no Job is known."""
         line = self._lines.get(key)

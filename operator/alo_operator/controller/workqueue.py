@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import itertools
 import random
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Final
 
@@ -25,12 +26,16 @@ class WorkQueue:
     """Keys to work off, each by one worker at a time; all times are seconds.
 
     A key added while it is being worked on comes again afterwards. Urgent keys go before the rest, idle ones after it.
+
+    `taken` is told of each key that is handed out: the word of its lane, and the seconds it waited.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Callable[[str, float], None] = lambda *_: None) -> None:
+        self._taken = taken
         self._order = itertools.count()
         self._entries: asyncio.PriorityQueue[tuple[_Lane, int, str]] = asyncio.PriorityQueue()
         self._queued: dict[str, tuple[_Lane, int]] = {}  # the entry that counts; others of the same key are passed over
+        self._since: dict[str, float] = {}  # when what waits, or came in during its pass, was first added
         self._running: set[str] = set()
         self._dirty: dict[str, _Lane] = {}
         self._failures: dict[str, int] = {}
@@ -74,6 +79,7 @@ class WorkQueue:
                 break
         del self._queued[key]
         self._running.add(key)
+        self._taken(lane.name.lower(), clock.monotonic() - self._since.pop(key))
         self._wake_of.pop(key, None)  # whoever works on it decides anew when to look again
         return key
 
@@ -88,12 +94,14 @@ class WorkQueue:
         while not self._entries.empty():
             self._entries.get_nowait()
         self._queued.clear()
+        self._since.clear()
         self._dirty.clear()
         self._failures.clear()
         self._wakes.clear()
         self._wake_of.clear()
 
     def _add(self, key: str, lane: _Lane) -> None:
+        self._since.setdefault(key, clock.monotonic())
         if key in self._running:
             self._dirty[key] = min(lane, self._dirty.get(key, lane))
             return

@@ -21,14 +21,22 @@ class Writer:
 
     `fence` gives the seconds for which the Lease is still surely ours (0 or less: not ours). Writes are paced by a
     token bucket whose rate halves with every refusal for load and every missing answer, and recovers by and by.
+    `waited` is told how many seconds each write waited for its turn.
 
     Every method raises NotLeader where the Lease is not ours, ApiError and ApiUnreachable as `Cluster` does.
     """
 
-    def __init__(self, cluster: Cluster, fence: Callable[[], float]) -> None:
-        self._cluster, self._fence = cluster, fence
+    def __init__(
+        self, cluster: Cluster, fence: Callable[[], float], waited: Callable[[float], None] = lambda _: None
+    ) -> None:
+        self._cluster, self._fence, self._waited = cluster, fence, waited
         self._rate, self._tokens, self._filled = RATE, BURST, clock.monotonic()
         self._closed_until = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Writes per second that are allowed now."""
+        return min(RATE, self._rate + RECOVERY * (clock.monotonic() - self._filled))
 
     async def write(
         self,
@@ -40,7 +48,9 @@ class Writer:
         content_type: str = JSON,
     ) -> Body:
         """One write; the answer's body."""
+        began = clock.monotonic()
         await self._turn()
+        self._waited(clock.monotonic() - began)
         remaining = self._fence()
         if remaining <= 0:
             raise NotLeader("the Lease is not ours; nothing was written")

@@ -106,6 +106,7 @@ async def _body(request: web.Request, limit: int) -> bytes:
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every refusal as {"error": {"reason", "message"}}, and every answer counted."""
     response: web.StreamResponse
+    began = clock.monotonic()
     try:
         response = await handler(request)
     except ReportRefused as refused:
@@ -124,6 +125,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     kind = request.path.rpartition("/")[2]
     kind = kind if kind in ("progress", "result") else "other"
     metrics.REPORTS.labels(kind=kind, code=str(response.status)).inc()
+    metrics.REPORT_SECONDS.labels(kind=kind).observe(clock.monotonic() - began)
     return response
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from alo_operator.controller import metrics
 from alo_operator.effects import paths
+from tests.support import series
 
 
 def resource(path):
@@ -74,3 +75,17 @@ def test_what_is_rendered_is_prometheus_text():
 
     assert "# HELP alo_api_requests_total" in text
     assert "alo_leader" in text
+
+
+def test_every_label_and_its_values_are_known():
+    """A label that nobody has thought through may grow without end."""
+    assert {name: set(labels) for name, labels in series.declared().items() if labels} == {
+        name: set(labels) for name, labels in series.LABELS.items()
+    }
+
+
+def test_what_is_counted_here_has_known_labels_only():
+    """All that the tests of this process have counted, made-up names among it."""
+    metrics.API.observe("GET", "apis/batch/v1/namespaces/a/jobs/b", 404, 0.1)
+
+    assert series.strangers(metrics.render().decode()) == []

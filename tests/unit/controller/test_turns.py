@@ -43,6 +43,7 @@ def test_the_oldest_goes_first_whoever_asks_first(turns, woken):
     assert not turns.take("b")
     assert turns.take("a")
     assert not turns.take("b")
+    assert turns.waiting == 2
     turns.left("a")
     assert woken[-1] == "b"
     assert not turns.take("c")

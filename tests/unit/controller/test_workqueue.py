@@ -238,3 +238,30 @@ def test_many_sleepers_wake_in_their_order(clock):
     taken = clock.run(story())
 
     assert [(int(key) * 37) % 500 for key in taken] == sorted((int(key) * 37) % 500 for key in taken)
+
+
+def test_the_time_a_key_waited_is_told_with_its_lane(clock):
+    """Counted from the first word of it, also where that came during its own pass."""
+    told = []
+
+    async def story():
+        queue = WorkQueue(lambda lane, waited: told.append((lane, waited)))
+        queue.add("a")
+        queue.add("b", urgent=True)
+        await clock.reaches(2)
+        queue.add("a")
+        await queue.get()
+        await queue.get()
+        await clock.reaches(3)
+        queue.add("a", idle=True)
+        await clock.reaches(7)
+        queue.done("a")
+        await queue.get()
+        queue.clear()
+        queue.done("a")
+        queue.add("a")
+        await queue.get()
+
+    clock.run(story())
+
+    assert told == [("urgent", 2), ("usual", 2), ("idle", 4), ("usual", 0)]

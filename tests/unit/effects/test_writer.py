@@ -130,3 +130,20 @@ def test_a_server_in_trouble_is_asked_more_slowly_but_still_asked(clock, server,
 
 async def asyncio_all(*work):
     await asyncio.gather(*work)
+
+
+def test_the_wait_and_the_rate_are_told(clock, server):
+    """A write behind a refusal waits a second; the rate halves and recovers."""
+    waits = []
+    writer = Writer(server, lambda: 10.0, waits.append)
+    server.error = ServerBusy(429, "TooManyRequests", "slow down", retry_after=1.0)
+    with pytest.raises(ServerBusy):
+        clock.run(write(writer))
+    assert writer.rate == pytest.approx(RATE / 2)
+    server.error = None
+
+    clock.run(write(writer))
+
+    assert waits == [0, pytest.approx(1)]
+    clock.advance(3600)
+    assert writer.rate == RATE
