@@ -16,7 +16,9 @@ WRITE_VERBS = frozenset({"create", "update", "patch", "delete", "deletecollectio
 
 @dataclass(frozen=True)
 class Request:
-    """One finished request. `code` is the HTTP status; `name` is empty for lists and unnamed creations."""
+    """One finished request. `code` is the HTTP status; `name` is empty for lists and unnamed creations, `group` for the
+    core group.
+    """
 
     user: str
     verb: str
@@ -28,6 +30,7 @@ class Request:
     agent: str
     time: str
     uri: str
+    group: str = ""
 
     @property
     def is_write(self) -> bool:
@@ -56,6 +59,7 @@ def parse(line: str) -> Request | None:
         agent=event.get("userAgent", ""),
         time=event.get("stageTimestamp", ""),
         uri=event.get("requestURI", ""),
+        group=target.get("apiGroup", ""),
     )
 
 
