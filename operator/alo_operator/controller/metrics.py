@@ -7,7 +7,9 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
 
-from alo_operator.api.conditions import CancelSource
+from alo_operator.api.conditions import CancelSource, Reason
+from alo_operator.api.phases import SETTLED as ENDED_PHASES
+from alo_operator.api.phases import Phase
 from alo_operator.effects.measures import ApiMeasures
 
 ENDED: Final = "Settled"
@@ -187,8 +189,6 @@ DELIVERIES: Final = Counter(
     ["state"],
     registry=REGISTRY,
 )
-for _state in ("delivered", "dead_lettered", "dropped"):
-    DELIVERIES.labels(state=_state)  # 0 from the start, or the first one would be no increase
 DELIVERIES_IN_FLIGHT: Final = Gauge(
     "alo_deliveries_in_flight", "Callbacks that are being told just now.", registry=REGISTRY
 )
@@ -199,6 +199,34 @@ DELIVERY_LINES_OPEN: Final = Gauge(
 )
 
 BUILD: Final = Gauge("alo_build_info", "Always 1; the version is in the label.", ["version"], registry=REGISTRY)
+
+
+def _from_zero() -> None:
+    """Have series there before anything happens: in one that begins with 1, Prometheus sees no increase."""
+    for phase in sorted(ENDED_PHASES):
+        START_TO_CLOSE.labels(phase=phase.value)
+        SCHEDULE_TO_CLOSE.labels(phase=phase.value)
+    for reason in (Reason.SUCCEEDED, Reason.RESULT_LOST):
+        SETTLED.labels(phase=Phase.SUCCEEDED.value, reason=reason.value)
+    SETTLED.labels(phase=Phase.CANCELLED.value, reason=Reason.CANCELLED.value)
+    for reason in (Reason.NON_ZERO_EXIT, Reason.OOM_KILLED, Reason.EVICTED, Reason.JOB_FAILED, Reason.RESULT_LOST):
+        SETTLED.labels(phase=Phase.FAILED.value, reason=reason.value)
+    SETTLED.labels(phase=Phase.FAILED.value, reason=Reason.OUTCOME_UNKNOWN.value)
+    for source in sorted(_SOURCES):
+        CANCEL_DELIVERED.labels(source=source)
+        CANCEL_SETTLED.labels(source=source)
+    for kind in ("AsyncOperation", "Job"):
+        RETENTION_DELETIONS.labels(kind=kind)
+        WATCH_LAG.labels(kind=kind)
+    for lane in ("urgent", "usual", "idle"):
+        QUEUE_WAIT.labels(lane=lane)
+    for state in ("delivered", "dead_lettered", "dropped"):
+        DELIVERIES.labels(state=state)
+    for to in ("leader", "standby"):
+        LEADER_CHANGES.labels(to=to)
+
+
+_from_zero()
 
 
 def known_source(word: str) -> str:
