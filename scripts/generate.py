@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GENERATORS = (
     ("alo_operator.api.crd", "crds/"),
     ("alo_operator.api.reference", "docs/"),
+    ("scripts.chart", "charts/"),
     ("scripts.promises", "docs/"),
 )
 

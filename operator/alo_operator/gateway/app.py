@@ -26,8 +26,8 @@ from alo_operator.gateway.server import Server
 logger = logging.getLogger(__name__)
 
 # (verb, group, resource): the shipped ClusterRole grants just this.
-NEEDED: Final = (
-    ("create", "authentication.k8s.io", "tokenreviews"),
+REVIEW: Final = ("create", "authentication.k8s.io", "tokenreviews")
+NEEDED: Final = (  # in the namespaces of the workers
     ("get", "", "pods"),
     ("get", "batch", "jobs"),
     ("get", GROUP, OPERATION_PLURAL),
@@ -52,7 +52,8 @@ class App:
         )
         # Several gateways may write at once: each write names the state it was decided on, so none needs a Lease.
         self.reports = Reports(self.cluster, Writer(self.cluster, lambda: float("inf")))
-        self.server = Server(Identities(self.cluster), Attempts(self.cluster), self.reports)
+        attempts = Attempts(self.cluster, options.namespaces)
+        self.server = Server(Identities(self.cluster), attempts, self.reports)
         self.probes = Probes(*options.http, self._unhealthy, self._unready, self._metrics)
         self._ready = False
         self.lag = LoopLag(LAG_EVERY)
@@ -85,7 +86,8 @@ class App:
             await listen(self.probes.start(), self._options.http, "--http-address")
         await preflight.reach(self.cluster)
         await preflight.find_kinds(self.cluster)
-        rights: list[preflight.Right] = [(None, *right) for right in NEEDED]
+        rights: list[preflight.Right] = [(None, *REVIEW)]
+        rights += [(namespace, *right) for namespace in self._options.namespaces or (None,) for right in NEEDED]
         await preflight.demand_rights(self.cluster, "the gateway's user", rights)
         await listen(self.server.start(*self._options.listen, tls), self._options.listen, "--listen")
         self._ready = True

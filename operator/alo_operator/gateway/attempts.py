@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,10 +30,14 @@ class _Known:
 
 
 class Attempts:
-    """The pods that report, by uid: which attempt of which operation they are never changes; that they live does."""
+    """The pods that report, by uid: which attempt of which operation they are never changes; that they live does.
 
-    def __init__(self, cluster: Cluster) -> None:
+    `namespaces` are those whose pods are heard; None for all.
+    """
+
+    def __init__(self, cluster: Cluster, namespaces: Collection[str] | None = None) -> None:
         self._cluster = cluster
+        self._namespaces = namespaces
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def find(self, caller: Caller, *, surely: bool) -> Attempt:
@@ -42,6 +47,9 @@ class Attempts:
             ReportRefused: it is none (any more), or it reports too often.
             ApiError, ApiUnreachable: the API server could not be asked.
         """
+        if self._namespaces is not None and caller.namespace not in self._namespaces:
+            said = f"workers of namespace {caller.namespace} are not heard here: its operator names another gateway"
+            raise ReportRefused(ReportReason.NOT_THIS_OPERATION, said)
         known = self._of(caller.pod_uid)
         if pause := known.allowance.take():
             said = f"more than {REPORTS_PER_SECOND:g} reports a second from one pod; wait a moment, and say it once"

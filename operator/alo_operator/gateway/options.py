@@ -15,9 +15,11 @@ from alo_operator.effects.probes import parse_address
 class Options:
     """How one gateway process runs. `listen` and `http` are host and port; port 0 of `http` means none.
 
+    `namespaces`: whose workers are heard; None for all.
     `tls`: the files of a certificate chain and its key; None for plain HTTP.
     """
 
+    namespaces: tuple[str, ...] | None
     kubeconfig: Path | None
     listen: tuple[str, int]
     http: tuple[str, int]
@@ -34,6 +36,11 @@ def parse(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--version", action="version", version=f"alo-gateway {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="take the reports of workers until stopped")
+    scope = run.add_mutually_exclusive_group()
+    scope.add_argument(
+        "-n", "--namespace", action="append", metavar="NAME", help="hear workers of this namespace (may be repeated)"
+    )
+    scope.add_argument("-A", "--all-namespaces", action="store_true", help="hear workers of all namespaces (default)")
     run.add_argument(
         "--listen",
         type=parse_address,
@@ -50,6 +57,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     if given.listen[1] == 0:
         parser.error("--listen needs a port: workers have to know it")
     return Options(
+        namespaces=tuple(given.namespace) if given.namespace else None,
         kubeconfig=given.kubeconfig,
         listen=given.listen,
         http=given.http_address,

@@ -3,6 +3,7 @@
 import pytest
 
 from alo_operator.errors import ReportRefused
+from alo_operator.gateway.attempts import Attempts
 from alo_operator.gateway.identity import Caller
 from tests.support.builders import make_pod
 
@@ -46,6 +47,17 @@ def test_a_pod_that_is_gone_is_a_replaced_attempt(site):
     assert again["metadata"]["uid"] != site.pod["metadata"]["uid"]
     assert refused(site) == "Replaced"
     assert find(site, again).pod_uid == again["metadata"]["uid"]
+
+
+def test_workers_of_other_namespaces_are_not_heard(site):
+    """A gateway for some namespaces has no rights in others, so it asks nothing about their pods."""
+    site.attempts = Attempts(site.api, ("billing",))
+
+    assert refused(site) == "NotThisOperation"
+    assert site.api.requests == []
+
+    site.attempts = Attempts(site.api, ("billing", "media"))
+    assert find(site).pod == "resize-x"
 
 
 def test_a_pod_that_is_told_to_stop_may_still_report(site):

@@ -15,6 +15,13 @@ def test_nothing_has_to_be_said():
     assert (options.kubeconfig, options.log_format, options.log_level) == (None, "text", "info")
 
 
+def test_namespaces_are_all_or_those_named():
+    """None stands for all."""
+    assert parse(["run"]).namespaces is None
+    assert parse(["run", "--all-namespaces"]).namespaces is None
+    assert parse(["run", "-n", "media", "--namespace", "billing"]).namespaces == ("media", "billing")
+
+
 def test_a_certificate_comes_with_its_key():
     """Both make HTTPS."""
     assert parse(["run", "--tls-certificate", "c", "--tls-key", "k"]).tls == (Path("c"), Path("k"))
@@ -25,6 +32,7 @@ def test_a_certificate_comes_with_its_key():
     [
         ([], "required"),
         (["run", "--tls-key", "k"], "--tls-certificate and --tls-key go together"),
+        (["run", "-A", "-n", "media"], "not allowed with"),
         (["run", "--listen", "x:0"], "--listen needs a port"),
         (["run", "--listen", "8081"], "is not HOST:PORT"),
     ],

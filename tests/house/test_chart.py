@@ -1,0 +1,62 @@
+"""The chart's own papers agree with each other and with the package."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema_rs
+import yaml
+
+from alo_operator import __version__
+from tests.house.repository import ROOT, text
+
+CHART = Path("charts/alo-operator")
+FREE = {"commonLabels", "labels", "annotations", "resources", "podLabels", "podAnnotations", "nodeSelector", "affinity"}
+
+
+def names(values, prefix=""):
+    """Return the dotted names of all values; what users fill with keys of their own counts as one."""
+    for key, value in values.items():
+        if isinstance(value, dict) and key not in FREE:
+            yield from names(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def allowed(schema, definitions, prefix=""):
+    """Return the dotted names of all values that the schema knows."""
+    for key, given in schema["properties"].items():
+        rule = definitions[given["$ref"].rpartition("/")[2]] if "$ref" in given else given
+        if "properties" in rule:
+            assert rule["additionalProperties"] is False, f"{prefix}{key} takes what nobody knows"
+            yield from allowed(rule, definitions, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def test_the_schema_knows_each_value_and_no_other():
+    """What values.yaml shows is what may be set; `global` is what Helm adds for charts that contain ours."""
+    values = yaml.safe_load(text(CHART / "values.yaml"))
+    schema = json.loads(text(CHART / "values.schema.json"))
+
+    assert set(names(values)) == set(allowed(schema, schema["definitions"])) - {"global"}
+    jsonschema_rs.validator_for(schema).validate(values)
+
+
+def test_the_chart_is_of_this_version():
+    """The version of the programs that it installs is the package's."""
+    chart = yaml.safe_load(text(CHART / "Chart.yaml"))
+
+    assert chart["appVersion"] == __version__
+    assert re.fullmatch(r"\d+\.\d+\.\d+", chart["version"])
+
+
+def test_the_manifests_have_the_image_of_this_version():
+    """What kustomize installs is the same version."""
+    images = {
+        image
+        for path in (ROOT / "manifests" / "install").glob("*.yaml")
+        for image in re.findall(r"^ *image: (\S+)$", path.read_text("utf-8"), re.MULTILINE)
+    }
+
+    assert images == {f"alo-operator:{__version__}"}
