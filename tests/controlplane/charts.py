@@ -48,6 +48,7 @@ SAID_BY_HELM = {
     "app.kubernetes.io/version",
     "helm.sh/chart",
     "helm.sh/resource-policy",
+    "argocd.argoproj.io/sync-options",
 }
 
 

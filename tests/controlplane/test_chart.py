@@ -68,7 +68,8 @@ def test_every_option_of_the_programs_is_a_value(everything, helm):
         for name, place in (("controller", OPERATOR), ("gateway", GATEWAY))
     }
     for name, found in given.items():
-        code = (ROOT / "operator" / "alo_operator" / name / "options.py").read_text("utf-8")
+        files = (f"{name}/options.py", "effects/command_line.py")
+        code = "".join((ROOT / "operator" / "alo_operator" / file).read_text("utf-8") for file in files)
         known = set(re.findall(r'"(--[a-z-]+)"', code)) - {"--version", "--kubeconfig"}
         assert found == known, name
 
@@ -182,9 +183,7 @@ def test_some_namespaces_need_no_rights_elsewhere(helm):
         ("ClusterRole", "", "alo-gateway-alo-system"): [["tokenreviews"]]
     }
     for namespace in ("billing", "media"):
-        assert (
-            rules["Role"]["Role", namespace, "alo-operator"] == everywhere["operator"]
-        )
+        assert rules["Role"]["Role", namespace, "alo-operator"] == everywhere["operator"]
         gateway = [*made["ClusterRole", "", "alo-gateway-alo-system"]["rules"]]
         gateway += rules["Role"]["Role", namespace, "alo-gateway"]
         assert gateway == everywhere["gateway"]
@@ -206,6 +205,18 @@ def test_the_own_namespace_may_be_among_those_watched(helm):
     assert [rule["resources"] for rule in roles["alo-operator-home"]] == [["leases"]]
 
 
+def test_the_right_to_read_signing_keys_can_be_withheld(helm):
+    """Callbacks are then told unsigned, or not at all; nothing else changes."""
+    full, made = helm.template(), helm.template({"rbac": {"signingKeys": False}})
+    role = ("ClusterRole", "", "alo-operator")
+    withheld = [rule for rule in full[role]["rules"] if rule not in made[role]["rules"]]
+
+    assert [(rule["resources"], rule["verbs"]) for rule in withheld] == [(["secrets"], ["get"])]
+    assert {key: one for key, one in full.items() if key != role} == {
+        key: one for key, one in made.items() if key != role
+    }
+
+
 def test_people_get_no_status_and_editors_no_templates(helm):
     """The cluster's own roles take in: reading everything; writing operations; writing templates."""
     made = helm.template()
@@ -222,11 +233,15 @@ def test_people_get_no_status_and_editors_no_templates(helm):
 
 
 def test_crds_outlive_the_release(helm):
-    """Unless that is switched off, Helm is told to keep them."""
+    """Unless that is switched off, Helm and Argo CD are told to keep them."""
     keys = [("CustomResourceDefinition", "", f"{kind}.alo-operator.io") for kind in KINDS]
     kept, given_up = helm.template(), helm.template({"crds": {"keep": False}})
 
-    assert {kept[key]["metadata"]["annotations"]["helm.sh/resource-policy"] for key in keys} == {"keep"}
+    for key in keys:
+        assert kept[key]["metadata"]["annotations"] == {
+            "helm.sh/resource-policy": "keep",
+            "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+        }
     assert ["annotations" in given_up[key]["metadata"] for key in keys] == [False, False]
 
 

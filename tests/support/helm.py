@@ -69,9 +69,7 @@ class Helm:
             raise HelmFailed(f"helm {' '.join(map(str, args))} ended with {done.returncode}: {done.stderr}")
         return Output(done.returncode, done.stdout, done.stderr)
 
-    def run(
-        self, command: str, *args: str | Path, values: Values | None = None, check: bool = True
-    ) -> Output:
+    def run(self, command: str, *args: str | Path, values: Values | None = None, check: bool = True) -> Output:
         """Run a command on the release that takes chart and values: template, install, upgrade."""
         return self(command, self.name, self.chart, "--values", self._written(values), *args, check=check)
 
