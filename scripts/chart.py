@@ -18,7 +18,12 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "alo-operator"
 BASE = ROOT / "manifests" / "base"
-COPIES = (("crds", ROOT / "crds"), ("policies", ROOT / "manifests" / "policies"))  # folder below files/ -> source
+POLICIES = ROOT / "manifests" / "policies"
+COPIES = (  # folder below files/, and what it is a copy of
+    ("crds", ROOT / "crds"),
+    ("policies", POLICIES),
+    ("policies/finalizer", POLICIES / "finalizer"),
+)
 NOT_COPIED = {"kustomization.yaml"}
 AGGREGATION = "rbac.authorization.k8s.io/aggregate-to-"
 GENERATED = "# Generated from manifests/base by `make generate`; do not edit.\n"
@@ -94,7 +99,7 @@ def _shown(node: yaml.Node) -> str:
 def main() -> int:
     """1 where a file is stale, or where there is one too many."""
     files = wanted()
-    generated = [path for folder, _ in COPIES for path in (CHART / "files" / folder).glob("*")]
+    generated = [path for folder, _ in COPIES for path in (CHART / "files" / folder).glob("*.yaml")]
     spare = [path for path in generated if path not in files]
     stale = [path for path, text in files.items() if not path.exists() or path.read_text("utf-8") != text]
     if "--write" in sys.argv[1:]:

@@ -8,6 +8,7 @@ Object = dict[str, Any]
 EVERYTHING: Object = {
     "commonLabels": {"team": "media"},
     "imagePullSecrets": [{"name": "registry"}],
+    "policies": {"finalizer": True},
     "image": {"digest": f"sha256:{'0' * 64}"},
     "operator": {
         "lease": {"renew": "4s"},

@@ -196,6 +196,19 @@ def test_some_namespaces_need_no_rights_elsewhere(helm):
             assert (one["roleRef"]["kind"], key[1], one["roleRef"]["name"]) in made
 
 
+def test_the_finalizer_is_set_where_an_operator_looks(helm):
+    """In a namespace that nobody looks after it would keep operations from ever being deleted."""
+    key = ("MutatingAdmissionPolicyBinding", "", "alo-operator-finalizer")
+    everywhere = helm.template({"policies": {"finalizer": True}})
+    some = helm.template({"policies": {"finalizer": True}, "watchNamespaces": ["media"]})
+
+    assert key not in helm.template()
+    assert "matchResources" not in everywhere[key]["spec"]
+    assert some[key]["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"] == [
+        {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["media"]}
+    ]
+
+
 def test_the_own_namespace_may_be_among_those_watched(helm):
     """The Role for the Lease then has another name than that for the work."""
     made = helm.template({"watchNamespaces": ["alo-system"]})
