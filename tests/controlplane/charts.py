@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from alo_operator.controller import options as controller_options
+from alo_operator.gateway import options as gateway_options
+
 Object = dict[str, Any]
 
 # All that can be switched on, and every value that a program is told of.
@@ -45,7 +48,6 @@ EVERYTHING: Object = {
 SAID_BY_HELM = {
     "app.kubernetes.io/instance",
     "app.kubernetes.io/managed-by",
-    "app.kubernetes.io/part-of",
     "app.kubernetes.io/version",
     "helm.sh/chart",
     "helm.sh/resource-policy",
@@ -59,6 +61,13 @@ def plain(thing: Any) -> Any:
         kept = {key: plain(value) for key, value in thing.items() if key not in SAID_BY_HELM}
         return {key: value for key, value in kept.items() if value != {}}
     return [plain(item) for item in thing] if isinstance(thing, list) else thing
+
+
+def options(deployment: Object) -> gateway_options.Options | controller_options.Options:
+    """Return what the program that a Deployment runs makes of its arguments."""
+    found = container(deployment)
+    parse = gateway_options.parse if found.get("command") == ["alo-gateway"] else controller_options.parse
+    return parse(found["args"])
 
 
 def container(deployment: Object) -> Object:

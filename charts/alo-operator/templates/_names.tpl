@@ -30,7 +30,8 @@ operator{{ if .Values.gateway.enabled }} gateway{{ end }}
 
 {{/* Labels that select a component's pods; they never change. */}}
 {{- define "alo.selector" -}}
-app.kubernetes.io/name: alo-{{ .component }}
+app.kubernetes.io/name: alo-operator
+app.kubernetes.io/component: {{ .component }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end -}}
 
@@ -39,9 +40,9 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- if .component -}}
 {{ include "alo.selector" . }}
 {{ else -}}
+app.kubernetes.io/name: alo-operator
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{ end -}}
-app.kubernetes.io/part-of: alo-operator
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }}

@@ -1,19 +1,30 @@
 {{/*
 What both Deployments have in common. Each of these takes (dict "root" $ "component" "operator").
 */}}
+{{- define "alo.deploymentSpec" -}}
+replicas: {{ (index .root.Values .component).replicas }}
+selector:
+  matchLabels:
+    {{- include "alo.selector" . | nindent 4 }}
+strategy:
+  rollingUpdate:
+    maxSurge: 1
+    maxUnavailable: 0
+{{- end -}}
+
 {{- define "alo.podMetadata" -}}
 {{- $own := index .root.Values .component -}}
-{{- /* No versions among them: a new chart alone is no reason to restart. */}}
+{{- /* No versions among them: a new chart alone is no reason to restart. */ -}}
 labels:
   {{- include "alo.selector" . | nindent 2 }}
-  app.kubernetes.io/part-of: alo-operator
   {{- with merge (dict) $own.podLabels .root.Values.commonLabels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with $own.podAnnotations }}
 annotations:
+  kubectl.kubernetes.io/default-container: {{ .component }}
+  {{- with $own.podAnnotations }}
   {{- toYaml . | nindent 2 }}
-{{- end }}
+  {{- end }}
 {{- end -}}
 
 {{- define "alo.podSettings" -}}
@@ -38,17 +49,25 @@ tolerations:
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- if $own.topologySpread.enabled }}
+{{- with $own.topologySpread.topologyKeys }}
 topologySpreadConstraints:
+  {{- range . }}
   - maxSkew: 1
-    topologyKey: {{ $own.topologySpread.topologyKey }}
+    topologyKey: {{ . }}
     whenUnsatisfiable: {{ $own.topologySpread.whenUnsatisfiable }}
     labelSelector:
       matchLabels:
-        {{- include "alo.selector" . | nindent 8 }}
+        {{- include "alo.selector" $ | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
 {{- end }}
+enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
+  {{- with .root.Values.runAsUser }}
+  runAsUser: {{ . }}
+  runAsGroup: {{ . }}
+  {{- end }}
   seccompProfile:
     type: RuntimeDefault
 terminationGracePeriodSeconds: 30
@@ -63,19 +82,19 @@ securityContext:
   readOnlyRootFilesystem: true
   capabilities:
     drop: [ALL]
+startupProbe:
+  httpGet: {path: /healthz, port: metrics}
+  periodSeconds: 2
+  failureThreshold: 60
 livenessProbe:
-  httpGet: {path: /healthz, port: http}
+  httpGet: {path: /healthz, port: metrics}
   periodSeconds: 10
   timeoutSeconds: 5
-  failureThreshold: 3
+  failureThreshold: 6
 readinessProbe:
-  httpGet: {path: /readyz, port: http}
+  httpGet: {path: /readyz, port: metrics}
   periodSeconds: 5
   timeoutSeconds: 5
-startupProbe:
-  httpGet: {path: /healthz, port: http}
-  periodSeconds: 2
-  failureThreshold: 30
 {{- with $own.resources }}
 resources:
   {{- toYaml . | nindent 2 }}
