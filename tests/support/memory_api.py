@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from alo_operator.effects.cluster import JSON, REQUEST_TIMEOUT, Body, Cluster
 from alo_operator.effects.credentials import Credentials
+from alo_operator.effects.signing_keys import METADATA_OF_ONE
 from alo_operator.errors import ApiError, ApiUnreachable
 from tests.support.memory.deletion import delete
 from tests.support.memory.documents import copied
@@ -136,7 +137,7 @@ class MemoryApi(Cluster):
         if sub not in ("", "status") or (sub and not place.kind.status):
             raise NotImplementedError(f"{path}: this subresource is not modelled")
         if method == "GET":
-            return self.server.get(place) if place.name else self._listing.read(place, params, accept)
+            return _one(self.server.get(place), accept) if place.name else self._listing.read(place, params, accept)
         if method == "POST" and not place.name:
             return self.server.create(place, body, strict=strict)
         if method == "PUT" and place.name:
@@ -215,6 +216,12 @@ class MemoryApi(Cluster):
             del self.objects[key]
         else:
             self.objects[key] = body
+
+
+def _one(body: Body, accept: str) -> Body:
+    if accept == METADATA_OF_ONE:
+        return {"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": body["metadata"]}
+    return body
 
 
 def _address(path: str) -> tuple[Place, str]:

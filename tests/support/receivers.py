@@ -215,7 +215,8 @@ def garbage(data: bytes) -> Behaviour:
 class Receiver:
     """One receiver. `next_answers` are used up first, one for each request; `always` stands for every one after them.
 
-    `requests` are those that arrived whole, in order; `connections` counts what was accepted, `sent` bytes of answers.
+    `requests` are those that arrived whole, in order; `connections` counts what was accepted, `open`
+    what of it is not closed yet, `sent` bytes of answers.
     """
 
     url: str = ""
@@ -224,6 +225,7 @@ class Receiver:
     requests: list[Received] = field(default_factory=list)
     next_answers: deque[Behaviour] = field(default_factory=deque)
     connections: int = 0
+    open: int = 0
     sent: int = 0
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -313,6 +315,7 @@ class _Doors:
             self._receiver.connections += 1
             with self._lock:
                 self._open.add(connection)
+                self._receiver.open = len(self._open)
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
             self._threads.add(thread)
             thread.start()
@@ -324,6 +327,7 @@ class _Doors:
         finally:
             with self._lock:
                 self._open.discard(plain)
+                self._receiver.open = len(self._open)
             plain.close()
             self._threads.discard(threading.current_thread())
 

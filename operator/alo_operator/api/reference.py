@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from alo_operator.api import names
 from alo_operator.api.crd import OPERATION_COLUMNS, SELECTABLE_FIELDS, STATUS_DEFAULT, operation_schema, template_schema
+from alo_operator.api.deliveries import MEANING as MEANING_OF_ERROR
 from alo_operator.api.durations import DURATION_PATTERN
 from alo_operator.api.generated import run
 from alo_operator.api.operation import AsyncOperation, OperationTemplate
@@ -39,6 +40,7 @@ def _lines() -> Iterator[str]:
     yield "Pending, the API server refuses every change to the answer, whoever asks."
     yield ""
     yield from _phases()
+    yield from _delivery_errors()
     yield from _table_view()
     yield from _kind(names.TEMPLATE_KIND, names.TEMPLATE_PLURAL, names.TEMPLATE_SHORT, OperationTemplate)
     yield from _section("spec", template_schema()["properties"]["spec"])
@@ -120,6 +122,18 @@ def _phases() -> Iterator[str]:
     yield "|---|---|---|---|"
     for phase, meaning in MEANING_OF.items():
         yield f"| {phase} | {meaning.promise} | {meaning.alo} | {meaning.nexus} |"
+    yield ""
+
+
+def _delivery_errors() -> Iterator[str]:
+    yield "### Why a callback was not told"
+    yield ""
+    yield "`deliveries[].lastError` begins with one of these words, a colon and a sentence for people:"
+    yield ""
+    yield "| word | meaning |"
+    yield "|---|---|"
+    for word, meaning in MEANING_OF_ERROR.items():
+        yield f"| `{word}` | {_cell(meaning)} |"
     yield ""
 
 

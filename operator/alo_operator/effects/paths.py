@@ -69,3 +69,8 @@ def events(namespace: str) -> str:
 def lease(namespace: str, name: str = "") -> str:
     """One Lease, or the list of them."""
     return f"apis/coordination.k8s.io/v1/namespaces/{namespace}/leases" + (f"/{name}" if name else "")
+
+
+def secret(namespace: str, name: str) -> str:
+    """One Secret; the list of them is nobody's business."""
+    return f"api/v1/namespaces/{namespace}/secrets/{name}"

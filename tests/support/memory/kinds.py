@@ -68,10 +68,12 @@ JOBS: Final = Kind(
 )
 PODS: Final = Kind("v1", "Pod", "pods", status=True, selectable=_POD_FIELDS)
 CONFIG_MAPS: Final = Kind("v1", "ConfigMap", "configmaps", ("data", "binaryData", "immutable"))
+SECRETS: Final = Kind("v1", "Secret", "secrets", ("data", "type", "immutable"))
 EVENTS: Final = Kind("v1", "Event", "events", made_by_update=True, selectable=_EVENT_FIELDS)
 LEASES: Final = Kind("coordination.k8s.io/v1", "Lease", "leases", ("spec",), unconditional=False, made_by_update=True)
 
-KINDS: Final = {kind.plural: kind for kind in (OPERATIONS, TEMPLATES, JOBS, PODS, CONFIG_MAPS, EVENTS, LEASES)}
+_ALL: Final = (OPERATIONS, TEMPLATES, JOBS, PODS, CONFIG_MAPS, SECRETS, EVENTS, LEASES)
+KINDS: Final = {kind.plural: kind for kind in _ALL}
 
 
 def kind_of(plural: str) -> Kind:

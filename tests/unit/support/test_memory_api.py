@@ -124,7 +124,7 @@ def test_the_real_listener_hears_last_words(api, time):
 @pytest.mark.parametrize(
     "request_",
     [
-        ("GET", "api/v1/namespaces/media/secrets", {}),
+        ("GET", "api/v1/namespaces/media/services", {}),
         ("DELETE", PODS, {}),
         ("GET", PODS, {"params": {"resourceVersion": "5"}}),
         ("POST", PODS, {"params": {"dryRun": "All"}, "body": {}}),

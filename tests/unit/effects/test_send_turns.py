@@ -1,0 +1,223 @@
+"""Telling callbacks: who has to wait, for how long, and what ends it; against real receivers."""
+
+import threading
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pytest
+
+from alo_operator.delivery.breaker import THRESHOLD
+from alo_operator.effects import clock, lines
+from tests.support.receivers import answer, hang, receiving, reset
+from tests.unit.effects.sending import callback, play
+
+
+def test_a_destination_that_fails_again_and_again_is_left_alone():
+    """After five failures no attempt is made until it may be asked again; what waited is put off at once."""
+    with receiving(answer(500)) as receiver:
+
+        async def scene(place):
+            for number in range(THRESHOLD):
+                await place.told(place.settled(callback("a", receiver.url), number=number), "a")
+            uid = place.settled(callback("a", receiver.url), number=99)
+            answers = await place.told(uid, "a")
+            (held,) = place.notes(uid).held
+            before = len(receiver.requests)
+            await place.told(uid, "a", last=True)
+            return answers, held, (held[1] - clock.now()).total_seconds(), before, place.notes(uid).answers
+
+        answers, held, seconds, before, last = play(scene)
+
+    assert (answers, held[0]) == ({}, "a")
+    assert 5 < seconds < 16
+    assert (before, len(receiver.requests)) == (THRESHOLD, THRESHOLD + 1)
+    assert [found.status for found in last] == [500], "the last attempt is made all the same"
+
+
+@pytest.mark.promise("DELIVERY-8")
+def test_a_busy_receiver_s_wish_holds_up_its_line():
+    """Retry-After is in the answer, and others to the same place wait as well."""
+    with receiving(answer(429, Retry_After="600")) as receiver:
+
+        async def scene(place):
+            first = await place.told(place.settled(callback("a", receiver.url)), "a")
+            uid = place.settled(callback("a", receiver.url), number=2)
+            await place.told(uid, "a")
+            return first["a"], (dict(place.notes(uid).held)["a"] - clock.now()).total_seconds()
+
+        first, seconds = play(scene)
+
+    assert (first.retry_after, len(receiver.requests)) == (600.0, 1)
+    assert 590 < seconds < 610
+
+
+@pytest.mark.promise("DELIVERY-11")
+def test_one_destination_that_hangs_delays_no_other():
+    """Its line is full while the next one is empty."""
+    with receiving(hang) as dead, receiving() as alive:
+
+        async def scene(place):
+            for number in range(100):
+                place.offer(place.settled(callback("a", dead.url), number=number), "a")
+            uid = place.settled(callback("a", dead.url), callback("b", alive.url), number=200)
+            place.offer(uid, "a", "b")
+            await place.until(lambda: place.notes(uid).answers)
+            return place.notes(uid), place.sender._lines.in_flight
+
+        notes, in_flight = play(scene)
+
+    assert [found.callback for found in notes.answers] == ["b"]
+    assert notes.sending == {"a"}
+    assert in_flight <= lines.AT_ONCE_LINE
+    assert dead.connections <= lines.AT_ONCE_LINE
+
+
+def test_what_waits_for_a_destination_that_goes_down_is_put_off_at_once():
+    """Not one attempt more is made for it than were under way."""
+    with receiving(reset) as receiver:
+
+        async def scene(place):
+            uids = [place.settled(callback("a", receiver.url), number=number) for number in range(200)]
+            for uid in uids:
+                place.offer(uid, "a")
+            await place.until(lambda: not any(place.notes(uid).sending for uid in uids))
+            return [place.notes(uid) for uid in uids]
+
+        notes = play(scene)
+
+    tried = [found for found in notes if found.answers]
+    assert THRESHOLD <= len(tried) <= lines.AT_ONCE_LINE + THRESHOLD
+    assert all(bool(found.answers) != bool(found.held) for found in notes)
+
+
+def test_a_line_has_an_end(monkeypatch):
+    """What finds no place in it comes back in a while."""
+    monkeypatch.setattr(lines, "WAITING", 3)
+    with receiving(hang) as receiver:
+
+        async def scene(place):
+            uids = [place.settled(callback("a", receiver.url), number=number) for number in range(24)]
+            for uid in uids:
+                place.offer(uid, "a")
+            held = [dict(place.notes(uid).held) for uid in uids]
+            return [(found["a"] - clock.now()).total_seconds() for found in held if found]
+
+        pauses = play(scene)
+
+    assert len(pauses) == 24 - lines.AT_ONCE_LINE - 3
+    assert all(4 < pause < 19 for pause in pauses)
+
+
+def test_a_last_attempt_is_over_by_its_deadline():
+    """And one that comes after it is not made."""
+    with receiving(hang) as receiver:
+
+        async def scene(place):
+            uid = place.settled(callback("a", receiver.url))
+            later = clock.now() + timedelta(seconds=0.4)
+            answers = await place.told(uid, "a", last=True, deadline=later)
+            other = place.settled(callback("a", receiver.url), number=2)
+            none = await place.told(other, "a", last=True, deadline=clock.now())
+            return answers["a"], none, place.notes(other), place.woken
+
+        found, none, notes, woken = play(scene, timeout=30.0)
+
+    assert found.error.startswith("Timeout: ")
+    assert (none, len(receiver.requests)) == ({}, 1)
+    assert notes.held
+    assert {urgent for _, urgent in woken} == {True}
+
+
+def test_nothing_is_sent_without_the_lease():
+    """It is put off for a moment, as another replica will send it."""
+    with receiving() as receiver:
+
+        async def scene(place):
+            place.lease = 0.0
+            uid = place.settled(callback("a", receiver.url))
+            answers = await place.told(uid, "a")
+            return answers, place.notes(uid)
+
+        answers, notes = play(scene)
+
+        assert (answers, receiver.connections) == ({}, 0)
+        assert notes.held
+
+
+def test_losing_the_lease_drops_what_waits():
+    """And nobody is woken for it; what is under way goes on."""
+    go = threading.Event()
+
+    def gate(wire):
+        wire.read()
+        go.wait(20)
+        wire.answer(200)
+
+    with receiving(gate) as receiver:
+
+        async def scene(place):
+            uids = [place.settled(callback("a", receiver.url), number=number) for number in range(40)]
+            for uid in uids:
+                place.offer(uid, "a")
+            place.sender.clear()
+            under_way = [uid for uid in uids if place.notes(uid).sending]
+            go.set()
+            await place.until(lambda: not any(place.notes(uid).sending for uid in uids))
+            return under_way, place.woken
+
+        under_way, woken = play(scene)
+
+    assert len(under_way) == lines.AT_ONCE_LINE
+    assert sorted(woken) == sorted((uid, False) for uid in under_way)
+    assert len(receiver.requests) == lines.AT_ONCE_LINE
+
+
+def test_what_is_gone_is_not_told_of():
+    """Neither sent, where it still waited, nor noted."""
+    with receiving(hang) as receiver:
+
+        async def scene(place):
+            uids = [place.settled(callback("a", receiver.url), number=number) for number in range(20)]
+            for uid in uids:
+                place.offer(uid, "a")
+            for uid in uids:
+                place.cache.operation_gone(uid)
+                place.sender.forget(uid)
+            waiting = [line.waiting for line in place.sender._lines.all()]
+            await place.sender.stop()
+            return waiting, place.woken, place.sender._hands.keys() <= set(uids[: lines.AT_ONCE_LINE])
+
+        waiting, woken, only_under_way = play(scene)
+
+    assert ([len(found) for found in waiting], woken, only_under_way) == ([0], [], True)
+
+
+def test_what_is_in_hand_already_is_not_sent_twice():
+    """As after a look that came in between."""
+    with receiving() as receiver:
+
+        async def scene(place):
+            uid = place.settled(callback("a", receiver.url))
+            place.offer(uid, "a")
+            place.offer(uid, "a", "no such callback")
+            await place.until(lambda: not place.notes(uid).sending)
+            return place.notes(uid)
+
+        assert len(play(scene).answers) == 1
+        assert len(receiver.requests) == 1
+
+
+def test_stopping_waits_for_what_is_under_way():
+    """For as long as it is told to, and sends nothing more."""
+    with ExitStack() as stack:
+        slow, dead = stack.enter_context(receiving()), stack.enter_context(receiving(hang))
+
+        async def scene(place):
+            uid = place.settled(callback("a", slow.url), callback("b", dead.url))
+            place.offer(uid, "a", "b")
+            await place.sender.stop(0.5)
+            return place.notes(uid)
+
+        notes = play(scene)
+
+    assert [found.callback for found in notes.answers] == ["a"]
