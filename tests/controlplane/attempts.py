@@ -2,8 +2,9 @@
 
 import copy
 
-from tests.support.api import path_of
+from tests.support.api import ApiError, path_of
 from tests.support.operations import operation, simulated_job, template
+from tests.support.waiting import wait_for
 
 DRY = {"dryRun": "All"}
 MARK = "smuggled"
@@ -44,13 +45,22 @@ def edits(tenant, resource, name, spec):
     """All ways to edit the spec of a stored object."""
     path = path_of(resource, tenant.namespace, name)
     stored = tenant.api.request("GET", path)
-    replaced = copy.deepcopy(stored)
-    replaced["spec"] |= spec
     applied = {"apiVersion": stored["apiVersion"], "kind": stored["kind"], "metadata": {"name": name}, "spec": spec}
     patch = tenant.api.patch
+
+    def replace():
+        replaced = tenant.api.request("GET", path)
+        replaced["spec"] |= spec
+        try:
+            return tenant.api.request("PUT", path, replaced)
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            return None  # somebody wrote in between
+
     json_patch = [{"op": "add", "path": f"/spec/{key}", "value": value} for key, value in spec.items()]
     return {
-        "PUT": lambda: tenant.api.request("PUT", path, replaced),
+        "PUT": lambda: wait_for(replace, describe="nobody writes in between"),
         "merge patch": lambda: patch(resource, name, {"spec": spec}, tenant.namespace),
         "JSON patch": lambda: patch(resource, name, json_patch, tenant.namespace, how="json"),
         "server-side apply": lambda: patch(
