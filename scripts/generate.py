@@ -14,6 +14,7 @@ GENERATORS = (
     ("alo_operator.api.reference", "docs/"),
     ("scripts.chart", "charts/"),
     ("scripts.promises", "docs/"),
+    ("scripts.sbom", "requirements/"),
 )
 
 

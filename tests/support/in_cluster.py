@@ -27,6 +27,7 @@ INSTALL = ROOT / "manifests" / "install"
 NAME_LABEL, COMPONENT_LABEL = "app.kubernetes.io/name", "app.kubernetes.io/component"
 NAME = "alo-operator"
 LEASE = "alo-operator"
+ARCHIVE_VARIABLE = "ALO_IMAGE_ARCHIVE"
 ROLLOUT = 120.0  # seconds
 
 
@@ -142,8 +143,12 @@ class InCluster:
 
 @pytest.fixture(scope="session")
 def product_loaded(cluster: Cluster) -> str:
-    """The product's image on the real node; the value is its name there."""
-    cluster.load_image(product_image.archive())
+    """The product's image on the real node; the value is its name there.
+
+    It is one of the same make as the Dockerfile's, or that of the archive (`docker save`) which ALO_IMAGE_ARCHIVE names.
+    """
+    named = os.environ.get(ARCHIVE_VARIABLE)
+    cluster.load_image(Path(named) if named else product_image.archive())
     return product_image.image_name()
 
 
