@@ -7,7 +7,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup requirements cluster cluster-down operator demo unit model controlplane e2e house \
+.PHONY: help setup requirements cluster cluster-down operator image demo unit model controlplane e2e house \
 	test test-full bench generate verify lint format clean
 
 help: ## list the targets
@@ -34,6 +34,9 @@ cluster-down: $(DEV) ## stop the test cluster and remove what it left on this ma
 
 operator: setup ## run the operator here, against the test cluster (or the one ALO_TEST_KUBECONFIG names)
 	@$(BIN)/python -m scripts.run_operator
+
+image: $(DEV) ## build the image of operator and gateway, with Docker, podman or buildah
+	@$(BIN)/python -m scripts.build_image $(if $(BASE),--base $(BASE))
 
 demo: setup ## show the operator at work on the test cluster
 	@$(BIN)/python -m demo

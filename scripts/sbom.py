@@ -54,7 +54,7 @@ def version() -> str:
 
 
 def document(lock: str, own_version: str) -> Object:
-    """Return the list for a lock's text. Raises SystemExit for a package that is not installed in its locked version."""
+    """Return the list for a lock's text. Raises SystemExit for a package that is not installed in that version."""
     pins = dict(re.findall(r"^([a-z0-9][a-z0-9.-]*)==(\S+)", lock, re.MULTILINE))
     own = {
         "type": "application",
@@ -106,12 +106,12 @@ def component(name: str, pinned: str) -> Object:
 def license_of(name: str) -> str:
     """Return the licence as an expression of SPDX. Raises SystemExit for one that nobody has looked at yet."""
     metadata = importlib.metadata.metadata(name)
-    if expression := metadata.get("License-Expression"):
-        return str(expression)
-    words = [metadata.get("License") or "", *(metadata.get_all("Classifier") or [])]
+    if expressions := metadata.get_all("License-Expression"):
+        return str(expressions[0])
+    words = [str(word) for key in ("License", "Classifier") for word in metadata.get_all(key) or ()]
     found = next((LICENSES[word] for word in words if word in LICENSES), None)
     if found is None:
-        raise SystemExit(f"sbom: look at the licence of {name} ({words[0]!r}) and add it to LICENSES")
+        raise SystemExit(f"sbom: look at the licence of {name} ({words}) and add it to LICENSES")
     return found
 
 

@@ -51,6 +51,7 @@ def stage(in_cluster_stage):
     return in_cluster_stage
 
 
+@pytest.mark.promise("OPER-6")
 def test_the_sample_of_the_readme_runs_to_its_end(stage):
     """kubectl apply, wait, get: what the README shows, with the operator in a pod."""
     stage.kubectl("apply", "-f", ROOT / "manifests" / "samples" / "count-words.yaml")
@@ -59,6 +60,7 @@ def test_the_sample_of_the_readme_runs_to_its_end(stage):
     assert stage.status("count-words-1")["result"]["value"] == {"be": 2, "not": 1, "or": 1, "to": 2}
 
 
+@pytest.mark.promise("OPER-6")
 def test_a_worker_reports_through_the_name_of_the_service(stage):
     """Progress and result arrive by the Service's name, which the worker gets as its address."""
     stage.create(operation("reports", job=shell_job(REPORTS)))
@@ -71,6 +73,7 @@ def test_a_worker_reports_through_the_name_of_the_service(stage):
     assert stage.log(pod["metadata"]["name"]).startswith("http://alo-gateway.alo-system.svc:8081/")
 
 
+@pytest.mark.promise("OPER-7")
 def test_the_leader_is_called_like_its_pod(stage, in_cluster):
     """Whoever looks at the Lease knows which pod to look at, and just that pod says that it leads."""
     leaders = {name for name in in_cluster.names() if "\nalo_leader 1.0\n" in in_cluster.python(name, METRICS)}
@@ -78,6 +81,7 @@ def test_the_leader_is_called_like_its_pod(stage, in_cluster):
     assert leaders == {in_cluster.leader()}
 
 
+@pytest.mark.promise("OPER-6")
 @pytest.mark.parametrize("component", ["operator", "gateway"])
 def test_the_pods_have_no_privileges(stage, in_cluster, component):
     """No root, no capability, nothing to write to; and they passed the admission of a restricted namespace."""
@@ -89,6 +93,7 @@ def test_the_pods_have_no_privileges(stage, in_cluster, component):
         assert said == ["65532 65532 0000000000000000", *["Read-only file system"] * 3]
 
 
+@pytest.mark.promise("OPER-7")
 def test_work_outlives_the_operators_that_began_it(stage, in_cluster):
     """The leader's container ends and starts anew under its name; then its pod is deleted, and another leads."""
     waits, tells = told_job(stage)

@@ -9,7 +9,7 @@ import pytest
 from tests.house.repository import ROOT, text
 
 PROMISED = [
-    *("help", "setup", "cluster", "cluster-down", "operator", "demo"),
+    *("help", "setup", "cluster", "cluster-down", "operator", "image", "demo"),
     *("unit", "model", "controlplane", "e2e", "house", "test", "test-full"),
     *("bench", "generate", "verify", "lint"),
 ]

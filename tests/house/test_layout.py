@@ -12,6 +12,7 @@ LONGER_FOR_A_REASON = {  # pattern -> why
     "LICENSE": "the licence's own text",
     "requirements/*.txt": "generated: one line per hash",
     "crds/*.yaml": "generated from the models",
+    "requirements/sbom.cdx.json": "generated from the lock",
     "docs/api.md": "generated from the models",
     "charts/*/crds/*.yaml": "generated from the models",
     "demo/input/*": "data that the demo works on",

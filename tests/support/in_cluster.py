@@ -145,7 +145,8 @@ class InCluster:
 def product_loaded(cluster: Cluster) -> str:
     """The product's image on the real node; the value is its name there.
 
-    It is one of the same make as the Dockerfile's, or that of the archive (`docker save`) which ALO_IMAGE_ARCHIVE names.
+    It is one of the same make as the Dockerfile's, or the one in the archive (of `docker save`) that ALO_IMAGE_ARCHIVE
+    names.
     """
     named = os.environ.get(ARCHIVE_VARIABLE)
     cluster.load_image(Path(named) if named else product_image.archive())
