@@ -20,8 +20,9 @@ from alo_operator.effects.cluster import Cluster
 from alo_operator.effects.lines import Item, Line, Lines
 from alo_operator.effects.messages import Messages
 from alo_operator.effects.records import Records
+from alo_operator.effects.replies import Reply
 from alo_operator.effects.signing_keys import NoSigningKey, SigningKeys
-from alo_operator.effects.transport import Reply, SendSettings, Transport
+from alo_operator.effects.transport import SendSettings, Transport
 from alo_operator.errors import ApiError, ApiUnreachable, InvalidCallbackUrl
 
 logger = logging.getLogger(__name__)
@@ -104,6 +105,16 @@ class Sender:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._transport.close()
 
+    @property
+    def in_flight(self) -> int:
+        """How many attempts are under way."""
+        return self._lines.in_flight
+
+    @property
+    def lines_open(self) -> int:
+        """How many destinations are left alone for a while, as they failed several times in a row."""
+        return sum(line.breaker.is_open for line in self._lines.all())
+
     # -- what waits
 
     def _take(self, item: Item) -> None:
@@ -169,7 +180,7 @@ class Sender:
         now = clock.monotonic()
         if not item.last and not line.breaker.admit(now):
             return line.breaker.held(now) or 0.0
-        heard = False
+        heard, began, start = False, clock.now(), now
         try:
             message, headers = await self._messages.build(item.operation, item.callback)
             if self._fence() <= 0:  # keys and value may have taken their time
@@ -180,17 +191,16 @@ class Sender:
             reply = await self._transport.post(
                 item.callback.url, headers, message.body, patience=patience, namespace=item.operation.namespace
             )
-            seconds = clock.monotonic() - start
             heard = _teach(line, reply, hurried=patience < self._settings.timeout)
         except NoSigningKey as refusal:
-            return _answer(item, Reply(error=refusal.word, said=refusal.message))
+            reply = Reply(error=refusal.word, said=refusal.message)
         except (ApiError, ApiUnreachable) as error:
             logger.info("a callback waits for the API server", extra={"uid": item.operation.uid, "error": str(error)})
             return OUR_SIDE
         finally:
             if not heard and not item.last:
                 line.breaker.abandoned(clock.monotonic())
-        self._tell_observer(item, reply, seconds)
+        self._tell_observer(item, reply, clock.monotonic() - start)
         return _answer(item, reply, began)
 
     def _patience(self, item: Item) -> float:

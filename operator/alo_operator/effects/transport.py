@@ -11,16 +11,12 @@ import asyncio
 import contextlib
 import errno
 import io
-import os
 import socket
 import ssl
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -35,8 +31,8 @@ from alo_operator import __version__
 from alo_operator.api import limits
 from alo_operator.api.deliveries import DeliveryError
 from alo_operator.delivery.address import AddressRule, Destination, destination
-from alo_operator.effects import clock
 from alo_operator.effects.lookups import Lookups
+from alo_operator.effects.replies import Reply, answered, failed
 from alo_operator.errors import ConfigurationError, InvalidCallbackUrl
 
 TIMEOUT: Final = 15.0  # seconds for one attempt, all of it
@@ -49,7 +45,6 @@ HEADERS: Final = 100
 IDLE: Final = 4.0  # seconds; shorter than common servers keep a connection, so that few are closed as we use them
 UNREAD_TIMEOUT: Final = 60_000  # milliseconds
 LOOKUP_KEPT: Final = 10  # seconds
-A_LOT: Final = 1e9  # seconds; how much of it is granted is for others to say
 AGENT: Final = f"alo-operator/{__version__}"
 
 _KEPT_IN_URL: Final = "%/?:@!$&'()*+,;=-._~[]"
@@ -67,24 +62,6 @@ class SendSettings:
     timeout: float = TIMEOUT
     inline_limit: int = limits.INLINE_BYTES
     ca_file: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What came of one POST: `status` is the HTTP status where one came, `error` the word for what went wrong.
-
-    `said` explains the error in a sentence of ours; `retry_after` are the seconds that a 429 or 503 asked for.
-    """
-
-    status: int | None = None
-    error: DeliveryError | None = None
-    said: str = ""
-    retry_after: float | None = None
-
-    @property
-    def final(self) -> bool:
-        """Whether the same POST can never be taken."""
-        return self.error in (DeliveryError.GONE, DeliveryError.INVALID_CALLBACK_URL)
 
 
 @dataclass(slots=True)
@@ -154,9 +131,11 @@ class Transport:
         try:
             response = await self._post(_address(url, to), headers, body, patience)
             whole = await _drained(response)
-            return _reply(response)
+            return answered(response.status, response.headers.get("Retry-After", ""))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return _failure(error, to, dial, patience)
+            if dial.refused and len(dial.refused) == dial.tried:
+                return Reply(error=DeliveryError.ADDRESS_NOT_ALLOWED, said=dial.refused[0])
+            return failed(error, to, patience, min(CONNECT_TIMEOUT, patience))
         finally:
             if not whole:
                 dial.hang_up()
@@ -246,76 +225,3 @@ async def _drained(response: aiohttp.ClientResponse) -> bool:
     whole = response.content.at_eof() and response.connection is None
     response.close()
     return whole
-
-
-def _reply(response: aiohttp.ClientResponse) -> Reply:
-    status = response.status
-    if 200 <= status < 300:
-        return Reply(status)
-    named = _named(status)
-    if status == HTTPStatus.GONE:
-        return Reply(status, DeliveryError.GONE, "410 Gone: the receiver wants no more of this")
-    if 300 <= status < 400:
-        return Reply(status, DeliveryError.REDIRECT_NOT_FOLLOWED, f"{named}: give the URL that it leads to")
-    asks = status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-    pause = _seconds(response.headers.get("Retry-After", "")) if asks else None
-    return Reply(status, DeliveryError.HTTP_ERROR, named, pause)
-
-
-def _named(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"  # in our words, whatever the receiver calls it
-    except ValueError:
-        return str(status)
-
-
-def _seconds(header: str) -> float | None:
-    """The seconds that a Retry-After asks for, as number or as date; None where it asks for nothing."""
-    header = header.strip()
-    if header.isascii() and header.isdigit():
-        return min(float(header), A_LOT) or None
-    try:
-        then = parsedate_to_datetime(header)
-        left = (then if then.tzinfo else then.replace(tzinfo=UTC)) - clock.now()
-    except (ValueError, OverflowError):
-        return None
-    return left.total_seconds() if left.total_seconds() > 0 else None
-
-
-def _failure(error: Exception, to: Destination, dial: _Dial, patience: float) -> Reply:
-    place = to.origin.partition("://")[2]
-    if dial.refused and len(dial.refused) == dial.tried:
-        return Reply(error=DeliveryError.ADDRESS_NOT_ALLOWED, said=dial.refused[0])
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        waited = min(CONNECT_TIMEOUT, patience)
-        return Reply(error=DeliveryError.TIMEOUT, said=f"no connection to {place} within {waited:.3g} s")
-    if isinstance(error, TimeoutError):
-        return Reply(error=DeliveryError.TIMEOUT, said=f"no answer within {patience:.3g} s")
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
-        return Reply(error=DeliveryError.TLS_ERROR, said=_tls_problem(error))
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Reply(error=DeliveryError.HOST_NOT_FOUND, said=f"no address of {to.host} could be found")
-    if isinstance(error, aiohttp.InvalidURL):
-        said = "a host that is a number must be an address of four decimal numbers, as in 203.0.113.7"
-        return Reply(error=DeliveryError.INVALID_CALLBACK_URL, said=said)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return _not_connected(error.os_error, place)
-    if isinstance(error, aiohttp.ClientResponseError):
-        # Its text repeats what came.
-        return Reply(error=DeliveryError.INVALID_ANSWER, said=f"what {place} answered is not HTTP that we can read")
-    return Reply(error=DeliveryError.CONNECTION_LOST, said=f"{place} hung up before it had answered")
-
-
-def _not_connected(error: OSError, place: str) -> Reply:
-    if error.errno == errno.ECONNREFUSED:
-        return Reply(error=DeliveryError.CONNECTION_REFUSED, said=f"nobody takes connections at {place}")
-    why = os.strerror(error.errno) if error.errno else "several addresses failed"
-    return Reply(error=DeliveryError.CONNECTION_FAILED, said=f"no connection to {place}: {why}")
-
-
-def _tls_problem(error: aiohttp.ClientError) -> str:
-    cause = error.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"the certificate is not trusted: {cause.verify_message}"
-    reason = cause.reason if isinstance(cause, ssl.SSLError) and cause.reason else "no TLS"
-    return f"no TLS connection: {reason}"

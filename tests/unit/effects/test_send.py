@@ -70,11 +70,14 @@ def test_a_message_that_cannot_be_signed_is_not_sent():
         async def scene(place):
             signed = callback("a", receiver.url, format="StandardWebhooks", secretRef={"name": "hook", "key": "key"})
             numbers = range(THRESHOLD + 1)
-            return [(await place.told(place.settled(signed, number=number), "a"))["a"] for number in numbers]
+            answers = [(await place.told(place.settled(signed, number=number), "a"))["a"] for number in numbers]
+            return answers, place.seen, place.sender.lines_open
 
-        answers = play(scene)
+        answers, seen, lines_open = play(scene)
 
     assert [found.error for found in answers] == ["SigningKeyMissing: Secret media/hook does not exist"] * 6
+    assert seen == [("StandardWebhooks", "SigningKeyMissing", "none")] * 6
+    assert lines_open == 0
     assert receiver.connections == 0
 
 

@@ -24,6 +24,7 @@ def test_a_destination_that_fails_again_and_again_is_left_alone():
             (held,) = place.notes(uid).held
             before = len(receiver.requests)
             await place.told(uid, "a", last=True)
+            assert place.sender.lines_open == 1
             return answers, held, (held[1] - clock.now()).total_seconds(), before, place.notes(uid).answers
 
         answers, held, seconds, before, last = play(scene)
@@ -62,7 +63,7 @@ def test_one_destination_that_hangs_delays_no_other():
             uid = place.settled(callback("a", dead.url), callback("b", alive.url), number=200)
             place.offer(uid, "a", "b")
             await place.until(lambda: place.notes(uid).answers)
-            return place.notes(uid), place.sender._lines.in_flight
+            return place.notes(uid), place.sender.in_flight
 
         notes, in_flight = play(scene)
 

@@ -10,7 +10,8 @@ import pytest
 from alo_operator.api.deliveries import DeliveryError
 from alo_operator.delivery.address import AddressRule
 from alo_operator.effects import clock
-from alo_operator.effects.transport import ANSWER_BYTES, SendSettings, Transport, _seconds
+from alo_operator.effects.replies import _seconds
+from alo_operator.effects.transport import ANSWER_BYTES, SendSettings, Transport
 from tests.support.receivers import (
     answer,
     drip_headers,
