@@ -40,6 +40,15 @@ DRAIN: Final = 10.0
 LAG_EVERY: Final = 0.5
 
 
+async def check(cluster: Cluster, options: Options) -> None:
+    """Make sure of the API server, the CRD and the rights. Raises ConfigurationError with what is missing."""
+    await preflight.reach(cluster)
+    await preflight.find_kinds(cluster)
+    rights: list[preflight.Right] = [(None, *REVIEW)]
+    rights += [(namespace, *right) for namespace in options.namespaces or (None,) for right in NEEDED]
+    await preflight.demand_rights(cluster, "the gateway's user", rights)
+
+
 class App:
     """The parts of one process and their lives."""
 
@@ -84,11 +93,7 @@ class App:
     async def _serve(self, tls: ssl.SSLContext | None) -> None:
         if self._options.http[1]:
             await listen(self.probes.start(), self._options.http, "--http-address")
-        await preflight.reach(self.cluster)
-        await preflight.find_kinds(self.cluster)
-        rights: list[preflight.Right] = [(None, *REVIEW)]
-        rights += [(namespace, *right) for namespace in self._options.namespaces or (None,) for right in NEEDED]
-        await preflight.demand_rights(self.cluster, "the gateway's user", rights)
+        await check(self.cluster, self._options)
         await listen(self.server.start(*self._options.listen, tls), self._options.listen, "--listen")
         self._ready = True
         logger.info("taking reports", extra={"address": shown(self._options.listen)})
