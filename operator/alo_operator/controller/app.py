@@ -31,6 +31,9 @@ from alo_operator.effects.lease import Elector
 from alo_operator.effects.loop_lag import LoopLag
 from alo_operator.effects.probes import Probes, listen
 from alo_operator.effects.schemas import Schemas
+from alo_operator.effects.send import Sender
+from alo_operator.effects.signing_keys import SigningKeys
+from alo_operator.effects.transport import Transport
 from alo_operator.effects.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -48,7 +51,10 @@ class App:
         agent = f"alo-operator/{__version__} ({quote(options.lease.identity)})"
         self.cluster = Cluster(lambda: credentials.load(options.kubeconfig), agent=agent, observer=metrics.API.observe)
         deciding = Settings(
-            log_tail=options.log_tail, report_url=options.report_url, retention_job=options.retention_job
+            log_tail=options.log_tail,
+            report_url=options.report_url,
+            retention_job=options.retention_job,
+            schedule=options.schedule,
         )
         self.cache, self.queue = Cache(deciding, self.wake), WorkQueue(_waited)
         self.stopwatch = Stopwatch()
@@ -58,11 +64,21 @@ class App:
         self.elector = Elector(self.cluster, options.lease, self._leadership)
         self.writer = Writer(self.cluster, self.elector.remaining, metrics.WRITE_WAIT.observe)
         self.listener = Listener(self.cluster, self.cache, lambda uid: self.wake(uid, True))
+        self.sender = Sender(
+            self.cluster,
+            self.cache,
+            Transport(options.sending),
+            SigningKeys(self.cluster),
+            wake=self.wake,
+            fence=self.elector.remaining,
+            settings=options.sending,
+            observer=metrics.delivery_attempted,
+        )
         tools = Tools(
             self.cache,
             self.queue,
             Gatherer(self.cluster, self.cache, self.schemas),
-            Applier(self.cluster, self.writer, self.cache, self.listener, _Nobody()),
+            Applier(self.cluster, self.writer, self.cache, self.listener, self.sender),
             settings=deciding,
             stopwatch=self.stopwatch,
         )
@@ -101,6 +117,7 @@ class App:
         metrics.LEADER_CHANGES.labels(to="leader" if leading else "standby").inc()
         self.stopwatch.leads(leading)
         self.queue.clear()
+        self.sender.clear()
         self.cache.turns.close()
         if leading:
             self.resync.at_once()
@@ -125,6 +142,7 @@ class App:
     async def _stop(self, **_: Any) -> None:
         logger.info("stopping: finishing what is under way")
         asyncio.get_running_loop().set_exception_handler(_at_the_end)
+        await self.sender.stop(DRAIN)
         await self.pool.stop(DRAIN)
         await self.listener.stop()
         await self.schemas.stop()
@@ -164,13 +182,10 @@ class App:
         metrics.LEADER.set(int(self.elector.leading))
         metrics.LEASE_REMAINING.set(max(0.0, self.elector.remaining()))
         metrics.WRITE_RATE.set(self.writer.rate)
+        metrics.DELIVERIES_IN_FLIGHT.set(self.sender.in_flight)
+        metrics.DELIVERY_LINES_OPEN.set(self.sender.held_lines)
         census.count(self.cache, clock.now())
         return metrics.render()
-
-
-class _Nobody:
-    def offer(self, *_: Any, **__: Any) -> None:
-        return
 
 
 def _lagged(lag: float, most: float) -> None:

@@ -47,11 +47,11 @@ def _of_deliveries(operation: OperationView, status: OperationStatus) -> None:
     before = {(entry.name, entry.target): entry for entry in operation.status.deliveries}
     for entry in status.deliveries:
         old = before.get((entry.name, entry.target))
-        if old is not None and old != entry:
-            _of_delivery(operation, old, entry)
+        if old is not None and old.state is not entry.state:
+            _of_delivery(operation, entry)
 
 
-def _of_delivery(operation: OperationView, old: Delivery, entry: Delivery) -> None:
+def _of_delivery(operation: OperationView, entry: Delivery) -> None:
     extra = {**_whose(operation), "callback": entry.name, "attempts": entry.attempts}
     if entry.state is DeliveryState.DELIVERED:
         metrics.DELIVERIES.labels(state="delivered").inc()
@@ -60,8 +60,6 @@ def _of_delivery(operation: OperationView, old: Delivery, entry: Delivery) -> No
         state = "dropped" if operation.deleting else "dead_lettered"
         metrics.DELIVERIES.labels(state=state).inc()
         logger.warning("callback is given up", extra={**extra, "error": entry.last_error})
-    elif entry.attempts > old.attempts:
-        logger.info("callback could not be told", extra={**extra, "error": entry.last_error})
 
 
 def _of_deletion(cache: Cache, operation: OperationView, step: Step) -> None:

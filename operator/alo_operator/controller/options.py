@@ -10,10 +10,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from alo_operator import __version__
+from alo_operator.api import limits
 from alo_operator.api.durations import parse_duration
+from alo_operator.delivery.address import AddressRule
+from alo_operator.delivery.schedule import Schedule
 from alo_operator.desired.settings import DEFAULTS
 from alo_operator.effects.command_line import add_shared_arguments
 from alo_operator.effects.lease import LeaseSettings
+from alo_operator.effects.transport import TIMEOUT, SendSettings
 
 NEVER: Final = "never"
 
@@ -22,7 +26,8 @@ NEVER: Final = "never"
 class Options:
     """How one operator process runs; `namespaces` None means all. `http` is host and port, port 0 means none.
 
-    `retention_job` is a duration as the API writes them; None means for ever.
+    `retention_job` is a duration as the API writes them; None means for ever. `sending` and `schedule`: how callbacks
+    are told, and when again.
     """
 
     namespaces: tuple[str, ...] | None
@@ -34,6 +39,8 @@ class Options:
     log_tail: bool
     report_url: str | None
     retention_job: str | None
+    sending: SendSettings
+    schedule: Schedule
 
 
 def parse(arguments: list[str] | None = None) -> Options:
@@ -87,6 +94,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         help="how long the Jobs and pods of ended operations are kept that do not say so themselves, nor their "
         "templates; such as 90s, 12h, 720h or never (default: %(default)s)",
     )
+    _add_delivery_arguments(run)
     add_shared_arguments(run, 8080)
     given = parser.parse_args(arguments)
     namespaces = tuple(given.namespace) if given.namespace else None
@@ -112,7 +120,72 @@ def parse(arguments: list[str] | None = None) -> Options:
         log_tail=not given.no_log_tail,
         report_url=given.report_url,
         retention_job=None if given.retention_job == NEVER else given.retention_job,
+        sending=SendSettings(
+            allow=AddressRule.parse(given.delivery_allow),
+            timeout=given.delivery_timeout,
+            inline_limit=given.delivery_inline_limit,
+            ca_file=given.delivery_ca,
+        ),
+        schedule=given.delivery_schedule,
     )
+
+
+def _add_delivery_arguments(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--delivery-allow",
+        type=_allowed,
+        action="append",
+        default=[],
+        metavar="WHERE",
+        help="let callbacks go there too, beside addresses that are routable on the Internet: a network such as "
+        "10.0.0.0/8, or the end of host names such as .svc (may be repeated)",
+    )
+    run.add_argument(
+        "--delivery-ca", type=Path, metavar="FILE", help="certificates, in PEM, to trust beside the system's"
+    )
+    run.add_argument(
+        "--delivery-timeout",
+        type=_seconds,
+        default=TIMEOUT,
+        metavar="TIME",
+        help="how long a receiver may take to answer (default: 15s)",
+    )
+    run.add_argument(
+        "--delivery-schedule",
+        type=_schedule,
+        default=DEFAULTS.schedule,
+        metavar="TIMES",
+        help="the pauses between attempts to tell a callback (default: 5s,5m,30m,2h,5h,10h,14h,20h,24h)",
+    )
+    run.add_argument(
+        "--delivery-inline-limit",
+        type=_inline_limit,
+        default=limits.INLINE_BYTES,
+        metavar="BYTES",
+        help="results up to this size are sent whole, larger ones as a reference (default: %(default)s)",
+    )
+
+
+def _allowed(text: str) -> str:
+    try:
+        AddressRule.parse([text])
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _schedule(text: str) -> Schedule:
+    try:
+        return Schedule.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _inline_limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not limits.INLINE_BYTES <= int(text) <= limits.RESULT_BYTES:
+        said = f"{text!r} is not a number of bytes from {limits.INLINE_BYTES} to {limits.RESULT_BYTES}"
+        raise argparse.ArgumentTypeError(said)
+    return int(text)
 
 
 def _seconds(text: str) -> float:

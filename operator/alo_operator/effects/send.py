@@ -31,8 +31,8 @@ LINE_FULL: Final = (5.0, 15.0)  # seconds until a message may come back that fou
 OUR_SIDE: Final = 5.0  # until one that the API server could not be asked for is tried again
 NOT_OURS: Final = 2.0  # until one is looked at again that found the Lease not ours
 
-Observer = Callable[[str, str, str, float], None]
-"""Told of every attempt: format, `Delivered` or the word of the error, status class (`2xx`; `none`), seconds."""
+Observer = Callable[[str, str, int | None, float], None]
+"""Told of every attempt: format, `Delivered` or the word of the error, HTTP status (None: none came), seconds."""
 
 
 class Sender:
@@ -83,6 +83,16 @@ class Sender:
                 continue
             self._take(Item(operation, known[name], targets.get(name), last, deadline))
         self._go()
+
+    @property
+    def in_flight(self) -> int:
+        """How many attempts are being made."""
+        return len(self._tasks)
+
+    @property
+    def held_lines(self) -> int:
+        """How many destinations count as down."""
+        return sum(line.breaker.is_open for line in self._lines.all())
 
     def forget(self, uid: str) -> None:
         """The operation is gone: what waits for its turn is dropped."""
@@ -257,8 +267,7 @@ class Sender:
 
     def _tell_observer(self, item: Item, reply: Reply, seconds: float) -> None:
         outcome = str(reply.error) if reply.error else "Delivered"
-        status = f"{reply.status // 100}xx" if reply.status else "none"
-        self._observer(str(item.callback.format), outcome, status, seconds)
+        self._observer(str(item.callback.format), outcome, reply.status, seconds)
 
 
 def _answer(item: Item, reply: Reply, began: datetime | None = None) -> Answer:
