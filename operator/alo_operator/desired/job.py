@@ -6,7 +6,7 @@ import copy
 from typing import Any, Final
 
 from alo_operator.api import limits
-from alo_operator.api.names import INPUT_ANNOTATION, REPORT_AUDIENCE
+from alo_operator.api.names import GROUP, INPUT_ANNOTATION, REPORT_AUDIENCE
 from alo_operator.desired.adoption import adoption_annotations
 from alo_operator.desired.deadlines import backstop
 from alo_operator.desired.digest import short_hash
@@ -90,6 +90,10 @@ def build_job(
     given = input_variables(template, section(raw, "input")) if template else []
     _equip_worker(operation, metadata, pod, settings, given)
     own = section(job, "metadata")
+    # What the Job says of its template is what the operator found there, and nobody else's word.
+    notes = {
+        name: value for name, value in section(own, "annotations").items() if not str(name).startswith(f"{GROUP}/")
+    }
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -97,7 +101,7 @@ def build_job(
             "name": job_name(operation),
             "namespace": operation.namespace,
             "labels": {**section(own, "labels"), **labels},
-            "annotations": {**section(own, "annotations"), **(adoption_annotations(template) if template else {})},
+            "annotations": {**notes, **(adoption_annotations(template) if template else {})},
             "ownerReferences": [owner_reference(operation.name, operation.uid)],
         },
         "spec": spec,

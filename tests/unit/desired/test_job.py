@@ -65,7 +65,7 @@ def test_the_users_labels_and_annotations_are_kept():
     operation = make_operation()
     operation._body["spec"]["job"]["metadata"] = {
         "labels": {"team": "media", "alo-operator.io/operation": "faked"},
-        "annotations": {"note": "x"},
+        "annotations": {"note": "x", "alo-operator.io/template": "faked"},
     }
     operation._body["spec"]["job"]["spec"]["template"]["metadata"] = {
         "labels": {"app": "resize", "alo-operator.io/operation-uid": "faked"},
