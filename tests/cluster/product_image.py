@@ -29,6 +29,7 @@ PACKAGE = ROOT / "operator" / "alo_operator"
 HOME = "opt/alo"
 SITE = f"{HOME}/lib/python3.11/site-packages"
 PROGRAMS = {"alo-operator": "alo_operator.controller.main", "alo-gateway": "alo_operator.gateway.main"}
+KEPT = 8  # archives; somebody else may be loading one of the last
 RECIPE = "1"  # changes with what the functions below put into the image
 
 
@@ -59,7 +60,15 @@ def archive() -> Path:
                 with step("making the product's image"):
                     layers = [python_layer(), libraries_layer(), own_tree().as_tar()]
                     write_archive(target, image_name(), layers, settings(DOCKERFILE.read_text()))
+                    clear(folder)
     return target
+
+
+def clear(folder: Path) -> None:
+    """Delete the archives of code of long ago: each has 90 MB, and each change of the code makes one."""
+    found = sorted(folder.glob("alo-operator-*.tar"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in found[KEPT:]:
+        path.unlink(missing_ok=True)
 
 
 def sources() -> list[Path]:
