@@ -180,6 +180,7 @@ def test_a_certificate_makes_the_gateway_speak_https(everything):
     assert spec["volumes"] == [{"name": "tls", "secret": {"secretName": "gateway-tls"}}]
 
 
+@pytest.mark.promise("OPER-9")
 def test_some_namespaces_need_no_rights_elsewhere(helm):
     """The only rule outside of the watched namespaces and the own one is the gateway's for reviewing tokens."""
     full = helm.template()

@@ -53,9 +53,8 @@ class Gateways(Processes[GatewayProcess]):
         host = self.cluster.host_address or "127.0.0.1"
         with socket.create_server((host, 0)) as server:
             settings.setdefault("listen", (host, int(server.getsockname()[1])))
-        settings.setdefault(
-            "kubeconfig", self.cluster.kubeconfig_for_service_account(SYSTEM_NAMESPACE, SERVICE_ACCOUNT)
-        )
+        if "kubeconfig" not in settings:
+            settings["kubeconfig"] = self.cluster.kubeconfig_for_service_account(SYSTEM_NAMESPACE, SERVICE_ACCOUNT)
         gateway = GatewayProcess(
             identity=identity, log_file=self.folder / f"{identity}.log", arguments=arguments, **settings
         )
