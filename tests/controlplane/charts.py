@@ -16,6 +16,7 @@ EVERYTHING: Object = {
     "operator": {
         "lease": {"renew": "4s"},
         "logTail": False,
+        "delivery": {"allow": ["10.0.0.0/8", ".svc"], "caSecret": {"name": "receivers", "key": "authority.pem"}},
         "priorityClassName": "system-cluster-critical",
         "podLabels": {"kind": "operator"},
         "podAnnotations": {"said": "hello"},

@@ -1,5 +1,6 @@
 """What the Helm chart makes of its values."""
 
+import json
 import re
 from pathlib import Path
 
@@ -180,6 +181,18 @@ def test_a_certificate_makes_the_gateway_speak_https(everything):
     assert spec["volumes"] == [{"name": "tls", "secret": {"secretName": "gateway-tls"}}]
 
 
+def test_callbacks_go_where_the_values_say(everything):
+    """Each place is a flag of its own, and the receivers' authority is where the flag says."""
+    made = everything[OPERATOR]
+
+    assert flags(made)["--delivery-allow"] == ["10.0.0.0/8", ".svc"]
+    assert flags(made)["--delivery-ca"] == ["/delivery-ca/authority.pem"]
+    assert container(made)["volumeMounts"] == [{"name": "delivery-ca", "mountPath": "/delivery-ca", "readOnly": True}]
+    assert made["spec"]["template"]["spec"]["volumes"] == [
+        {"name": "delivery-ca", "secret": {"secretName": "receivers"}}
+    ]
+
+
 @pytest.mark.promise("OPER-9")
 def test_some_namespaces_need_no_rights_elsewhere(helm):
     """The only rule outside of the watched namespaces and the own one is the gateway's for reviewing tokens."""
@@ -256,6 +269,26 @@ def test_people_get_no_status_and_editors_no_templates(helm):
         assert role["metadata"]["labels"][f"rbac.authorization.k8s.io/aggregate-to-{level}"] == "true"
 
 
+def test_monitoring_is_what_the_files_say(everything):
+    """Alerts and dashboard arrive as they are; each Service with metrics has the port that is scraped."""
+    rule = everything["PrometheusRule", "alo-system", "alo-operator"]
+    shown = everything["ConfigMap", "alo-system", "alo-operator-dashboard"]["data"]["alo-operator.json"]
+    monitor = everything["ServiceMonitor", "alo-system", "alo-operator"]
+    scraped = [
+        one
+        for key, one in everything.items()
+        if key[0] == "Service"
+        and monitor["spec"]["selector"]["matchLabels"].items() <= one["metadata"]["labels"].items()
+    ]
+
+    assert rule["spec"] == yaml.safe_load((helms.CHART / "files" / "alerts.yaml").read_text("utf-8"))
+    assert json.loads(shown) == json.loads((helms.CHART / "files" / "dashboard.json").read_text("utf-8"))
+    assert sorted(one["metadata"]["name"] for one in scraped) == ["alo-gateway-metrics", "alo-operator-metrics"]
+    for one in scraped:
+        ports = {port["name"]: port["targetPort"] for port in one["spec"]["ports"]}
+        assert [ports[end["port"]] for end in monitor["spec"]["endpoints"]] == ["metrics"]
+
+
 def test_crds_outlive_the_release(helm):
     """Unless that is switched off, Helm and Argo CD are told to keep them."""
     keys = [("CustomResourceDefinition", "", f"{kind}.alo-operator.io") for kind in KINDS]
@@ -278,6 +311,8 @@ REFUSED = [
     ({"operator": {"retention": {"job": "1 day"}}}, "/operator/retention/job"),
     ({"operator": {"reportUrl": "alo-gateway:8081"}}, "/operator/reportUrl"),
     ({"operator": {"lease": {"duration": "1m"}}}, "/operator/lease/duration"),
+    ({"operator": {"delivery": {"allow": ".svc"}}}, "/operator/delivery/allow"),
+    ({"operator": {"delivery": {"inlineLimit": 1000000}}}, "/operator/delivery/inlineLimit"),
     ({"image": {"digest": "latest"}}, "/image/digest"),
     ({"image": {"pullPolicy": "Sometimes"}}, "/image/pullPolicy"),
     ({"watchNamespaces": "media"}, "/watchNamespaces"),

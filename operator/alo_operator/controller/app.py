@@ -183,7 +183,7 @@ class App:
         metrics.LEASE_REMAINING.set(max(0.0, self.elector.remaining()))
         metrics.WRITE_RATE.set(self.writer.rate)
         metrics.DELIVERIES_IN_FLIGHT.set(self.sender.in_flight)
-        metrics.DELIVERY_LINES_OPEN.set(self.sender.held_lines)
+        metrics.DELIVERY_LINES_OPEN.set(self.sender.lines_open)
         census.count(self.cache, clock.now())
         return metrics.render()
 

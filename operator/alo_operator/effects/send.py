@@ -84,16 +84,6 @@ class Sender:
             self._take(Item(operation, known[name], targets.get(name), last, deadline))
         self._go()
 
-    @property
-    def in_flight(self) -> int:
-        """How many attempts are being made."""
-        return len(self._tasks)
-
-    @property
-    def held_lines(self) -> int:
-        """How many destinations count as down."""
-        return sum(line.breaker.is_open for line in self._lines.all())
-
     def forget(self, uid: str) -> None:
         """The operation is gone: what waits for its turn is dropped."""
         self._drop(uid)
