@@ -78,8 +78,7 @@ class Stage:
 
         account = cluster.kubeconfig_for_service_account(SYSTEM_NAMESPACE, SERVICE_ACCOUNT)
         gateways = cluster.kubeconfig_for_service_account(SYSTEM_NAMESPACE, GATEWAY_ACCOUNT)
-        # The API server's address is one that pods reach too.
-        host = urlsplit(cluster.server).hostname or "127.0.0.1"
+        host = cluster.host_address or urlsplit(cluster.server).hostname or "127.0.0.1"
         self.gateway = Gateway(gateways, self._log(cluster, "gateway"), host=host)
         self._after.callback(self.gateway.stop)
         self.gateway.start()

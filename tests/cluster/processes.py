@@ -109,7 +109,8 @@ def start_time(pid: int) -> int | None:
         return None
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # a child of this program would else stay a zombie as long as it runs
-    return None if fields[0] in "ZX" else int(fields[19])
+    # One that was killed shows as a zombie while other threads of it still hold its ports.
+    return None if fields[0] in "ZX" and int(fields[17]) <= 1 else int(fields[19])
 
 
 def send(pid: int, number: signal.Signals) -> None:

@@ -14,6 +14,7 @@ from tests.cluster.errors import ClusterError
 ROOT = Path(__file__).resolve().parents[2]
 KUBECONFIG_VARIABLE = "ALO_TEST_KUBECONFIG"
 DEFAULT_NAME = "alo"
+PROVIDER_VARIABLE = "ALO_CLUSTER_PROVIDER"
 NAME_VARIABLE = "ALO_CLUSTER_NAME"  # two runs at once on one machine take clusters of different names
 TOKEN_LIFETIME = "24h"
 
@@ -120,13 +121,25 @@ def wanted_name() -> str:
 
 
 def choose() -> Provider:
-    """Return the provider to use: the kubeconfig named in ALO_TEST_KUBECONFIG if set, else the source-built cluster."""
-    # Imported here, as both modules need the names above.
+    """Return the provider to use.
+
+    The kubeconfig named in ALO_TEST_KUBECONFIG if set; the one that ALO_CLUSTER_PROVIDER names, if any; else the
+    source-built cluster, or kind where only that can work. Raises ClusterError for a name that no provider has.
+    """
+    # Imported here, as these modules need the names above.
+    from tests.cluster.kind import Kind
     from tests.cluster.named import NamedKubeconfig
     from tests.cluster.source_built import SourceBuilt
 
-    named = os.environ.get(KUBECONFIG_VARIABLE)
-    return NamedKubeconfig(Path(named)) if named else SourceBuilt()
+    if named := os.environ.get(KUBECONFIG_VARIABLE):
+        return NamedKubeconfig(Path(named))
+    built, kind = SourceBuilt(), Kind()
+    wanted = os.environ.get(PROVIDER_VARIABLE)
+    if wanted:
+        if wanted not in (built.name, kind.name):
+            raise ClusterError(f"{PROVIDER_VARIABLE}={wanted} is no provider; use {built.name} or {kind.name}")
+        return kind if wanted == kind.name else built
+    return kind if built.available() is not None and kind.available() is None else built
 
 
 def kubectl_on_path() -> Path:

@@ -30,6 +30,10 @@ STOP_ORDER = (
 )
 START_SECONDS = 60.0
 PATIENCE = 30.0
+OTHERS = (
+    "install Docker, kind and kubectl (ALO_CLUSTER_PROVIDER=kind tells what is missing), or name another cluster in "
+    "ALO_TEST_KUBECONFIG"
+)
 
 
 class SourceBuilt:
@@ -40,9 +44,9 @@ class SourceBuilt:
 
     def available(self) -> str | None:
         if sys.platform != "linux":
-            return "the source-built cluster needs Linux; name another cluster in ALO_TEST_KUBECONFIG"
+            return f"the source-built cluster needs Linux; {OTHERS}"
         if os.geteuid() != 0:
-            return "a real node needs root; start as root, or name another cluster in ALO_TEST_KUBECONFIG"
+            return f"a real node needs root: start as root; or {OTHERS}"
         if shutil.which("openssl") is None:
             return "the openssl program is missing; install the package openssl"
         return None

@@ -18,7 +18,7 @@ def install_crds(kubectl: Kubectl, api: Api) -> None:
     def served() -> bool:
         for name in names:
             found = api.get("customresourcedefinitions", name=name.rpartition("/")[2])
-            conditions = (found or {}).get("status", {}).get("conditions", [])
+            conditions = (found or {}).get("status", {}).get("conditions") or []  # null at first
             established = [one for one in conditions if one["type"] == "Established" and one["status"] == "True"]
             assert established, f"{name} is not established"
         # A fresh CRD's first lists are refused (429, 404) for up to a second.
