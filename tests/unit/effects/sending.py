@@ -21,7 +21,7 @@ class Place:
 
     def __init__(self, **settings):
         self.api, self.cache, self.lease = MemoryApi(), Cache(), 10.0
-        self.settings = SendSettings(allow=AddressRule.parse(["127.0.0.0/8"]), **{"timeout": 5.0, **settings})
+        self.settings = SendSettings(allow=AddressRule.parse(["127.0.0.0/8"]), **{"timeout": 20.0, **settings})
         self.woken, self.seen, self.news = [], [], asyncio.Event()
         self.sender = Sender(
             self.api,
@@ -56,7 +56,7 @@ class Place:
     def notes(self, uid):
         return self.cache.notes(uid)
 
-    async def until(self, condition, seconds=10.0):
+    async def until(self, condition, seconds=60.0):
         """Wait until what the sender noted is so."""
         async with asyncio.timeout(seconds):
             while not condition():

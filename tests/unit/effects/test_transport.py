@@ -2,10 +2,12 @@
 
 import asyncio
 import resource
+import socket
 import time
 from datetime import UTC, datetime
 
 import pytest
+from aiohttp.abc import AbstractResolver
 
 from alo_operator.api.deliveries import DeliveryError
 from alo_operator.delivery.address import AddressRule
@@ -33,11 +35,21 @@ HEADERS = {"Content-Type": "application/json", "webhook-id": "id-1"}
 BODY = b'{"data":{}}'
 
 
-def posts(*urls, settings=LOOPBACK, patience=5.0, body=BODY):
+class NoNames(AbstractResolver):
+    """A name server that knows nobody."""
+
+    async def resolve(self, host, port=0, family=socket.AF_UNSPEC):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async def close(self):
+        """Nothing is held."""
+
+
+def posts(*urls, settings=LOOPBACK, patience=20.0, body=BODY, names=None):
     """The replies to POSTs to `urls`, one after the other over one transport."""
 
     async def play():
-        transport = Transport(settings)
+        transport = Transport(settings, resolver=names)
         try:
             return [await transport.post(url, HEADERS, body, patience=patience) for url in urls]
         finally:
@@ -168,7 +180,7 @@ def test_a_pause_may_be_a_date(header, expected, monkeypatch):
 def test_what_breaks_an_answer_has_its_word(behaviour, error):
     """And nothing of what came is repeated."""
     with receiving(behaviour) as receiver:
-        reply = post(receiver.url, patience=0.5)
+        reply = post(receiver.url, patience=0.5 if error is DeliveryError.TIMEOUT else 20.0)
 
     assert (reply.status, reply.error, reply.final) == (None, error, False)
     assert reply.said
@@ -253,7 +265,8 @@ def test_a_closed_port_and_an_unknown_host_have_their_words():
     """Nobody was reached."""
     with receiving() as receiver:
         closed = receiver.url
-    refused, unknown = posts(closed, "https://no-such-host.invalid/")
+    (refused,) = posts(closed)
+    (unknown,) = posts("https://no-such-host.invalid/", names=NoNames())
 
     assert (refused.error, unknown.error) == (DeliveryError.CONNECTION_REFUSED, DeliveryError.HOST_NOT_FOUND)
     assert "no-such-host.invalid" in unknown.said

@@ -38,7 +38,7 @@ def post(url, rule=NOWHERE, names=None):
     async def play():
         transport = Transport(SendSettings(allow=rule), resolver=names)
         try:
-            return await transport.post(url, {}, b"{}", patience=5.0)
+            return await transport.post(url, {}, b"{}", patience=20.0)
         finally:
             await transport.close()
 
@@ -170,9 +170,9 @@ def test_a_name_that_changes_its_meaning_is_judged_by_each_connection():
             transport = Transport(SendSettings(allow=Asked()), resolver=names)
             url = f"http://hook.example:{receiver.port}/"
             try:
-                await transport.post(url, {}, b"{}", patience=5.0)
+                await transport.post(url, {}, b"{}", patience=20.0)
                 transport._session.connector.clear_dns_cache()  # as after ten seconds
-                return await transport.post(url, {}, b"{}", patience=5.0)
+                return await transport.post(url, {}, b"{}", patience=20.0)
             finally:
                 await transport.close()
 

@@ -49,7 +49,7 @@ def post(receiver, ca_file=None, name="127.0.0.1", scheme="https"):
     async def play():
         transport = Transport(SendSettings(allow=ALLOWED, ca_file=ca_file), resolver=Here())
         try:
-            return await transport.post(f"{scheme}://{name}:{receiver.port}/", {}, b"{}", patience=5.0)
+            return await transport.post(f"{scheme}://{name}:{receiver.port}/", {}, b"{}", patience=20.0)
         finally:
             await transport.close()
 
