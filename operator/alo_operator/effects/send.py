@@ -84,10 +84,6 @@ class Sender:
             self._take(Item(operation, known[name], targets.get(name), last, deadline))
         self._go()
 
-    def forget(self, uid: str) -> None:
-        """The operation is gone: what waits for its turn is dropped."""
-        self._drop(uid)
-
     def clear(self) -> None:
         """The Lease is not ours any more: what waits for its turn is dropped."""
         for uid in list(self._hands):
@@ -175,7 +171,7 @@ class Sender:
         """One attempt; where none was made, the seconds after which one may be."""
         if self._fence() <= 0:
             return NOT_OURS
-        if self._patience(item) <= 0:
+        if not self._wanted(item) or self._patience(item) <= 0:
             return 0.0
         now = clock.monotonic()
         if not item.last and not line.breaker.admit(now):
@@ -202,6 +198,11 @@ class Sender:
                 line.breaker.abandoned(clock.monotonic())
         self._tell_observer(item, reply, clock.monotonic() - start)
         return _answer(item, reply, began)
+
+    def _wanted(self, item: Item) -> bool:
+        """Whether the operation is still there, with this very callback, after the wait in the line."""
+        operation = self._records.operation(item.operation.uid)
+        return bool(operation and operation.spec and item.callback in (operation.spec.callbacks or ()))
 
     def _patience(self, item: Item) -> float:
         """The seconds that an attempt may take."""

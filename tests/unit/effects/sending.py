@@ -38,11 +38,13 @@ class Place:
         self.woken.append((uid, urgent))
         self.news.set()
 
-    def settled(self, *callbacks, number=1, result=None, **annotations):
+    def settled(self, *callbacks, number=1, version=None, result=None, **annotations):
         """An operation that has ended, as the cache has it: its uid."""
         uid = f"00000000-0000-4000-8000-{number:012}"
         operation = make_operation(f"resize-{number}", uid).settled().with_finalizer().annotated(**annotations)
-        operation = operation.spec(callbacks=list(callbacks), metadata={"by": "billing"}).version(1000 + number)
+        operation = operation.spec(callbacks=list(callbacks), metadata={"by": "billing"}).version(
+            version or 1000 + number
+        )
         entries = [
             {"name": one.name, "state": "Pending", "target": target_of(one)} for one in operation.view().spec.callbacks
         ]

@@ -76,7 +76,7 @@ def test_a_message_that_cannot_be_signed_is_not_sent():
         answers, seen, lines_open = play(scene)
 
     assert [found.error for found in answers] == ["SigningKeyMissing: Secret media/hook does not exist"] * 6
-    assert seen == [("StandardWebhooks", "SigningKeyMissing", "none")] * 6
+    assert seen == [("StandardWebhooks", "SigningKeyMissing", None)] * 6
     assert lines_open == 0
     assert receiver.connections == 0
 

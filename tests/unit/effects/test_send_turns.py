@@ -173,24 +173,38 @@ def test_losing_the_lease_drops_what_waits():
     assert len(receiver.requests) == lines.AT_ONCE_LINE
 
 
-def test_what_is_gone_is_not_told_of():
-    """Neither sent, where it still waited, nor noted."""
-    with receiving(hang) as receiver:
+@pytest.mark.promise("DELIVERY-10")
+def test_what_is_gone_or_unsubscribed_while_it_waits_is_not_sent():
+    """Of an operation that is no more nothing is noted either; the others are there for the next plan to see."""
+    go = threading.Event()
+
+    def gate(wire):
+        wire.read()
+        go.wait(20)
+        wire.answer(200)
+
+    with receiving(gate) as receiver:
 
         async def scene(place):
-            uids = [place.settled(callback("a", receiver.url), number=number) for number in range(20)]
+            uids = [place.settled(callback("a", receiver.url), number=number) for number in range(30)]
             for uid in uids:
                 place.offer(uid, "a")
-            for uid in uids:
+            gone, left, kept = uids[16:20], uids[20:24], [*uids[:16], *uids[24:]]
+            for uid in gone:
                 place.cache.operation_gone(uid)
-                place.sender.forget(uid)
-            waiting = [line.waiting for line in place.sender._lines.all()]
-            await place.sender.stop()
-            return waiting, place.woken, place.sender._hands.keys() <= set(uids[: lines.AT_ONCE_LINE])
+            for number in range(20, 24):
+                place.settled(number=number, version=2000 + number)
+            go.set()
+            await place.until(lambda: not any(place.notes(uid).sending for uid in [*left, *kept]))
+            await place.until(lambda: not place.sender.in_flight)
+            assert not place.sender._hands
+            return [place.notes(uid) for uid in left], gone, kept, place.woken
 
-        waiting, woken, only_under_way = play(scene)
+        left, gone, kept, woken = play(scene)
 
-    assert ([len(found) for found in waiting], woken, only_under_way) == ([0], [], True)
+    assert {received.id.partition("_")[0] for received in receiver.requests} == set(kept)
+    assert all(notes.held and not notes.answers for notes in left)
+    assert not {uid for uid, _ in woken} & set(gone)
 
 
 def test_what_is_in_hand_already_is_not_sent_twice():
