@@ -3,6 +3,8 @@
 import pytest
 
 from tests.cluster.providers import Capability
+from tests.support.audit import OPERATOR_USER
+from tests.support.gateway_process import GATEWAY_USER
 from tests.support.in_cluster import ROLLOUT
 from tests.support.installed import ROOT
 from tests.support.operations import operation, shell_job
@@ -71,6 +73,21 @@ def test_a_worker_reports_through_the_name_of_the_service(stage):
     assert status["result"]["value"] == {"kept": True}
     (pod,) = stage.pods("reports")
     assert stage.log(pod["metadata"]["name"]).startswith("http://alo-gateway.alo-system.svc:8081/")
+
+
+@pytest.mark.promise("OPER-3", "OPER-6")
+@pytest.mark.needs(Capability.AUDIT_LOG)
+def test_the_pods_ask_for_nothing_that_is_refused(stage, audit):
+    """Both work under accounts of their own whose rights suffice, and the writes are as few as anywhere."""
+    stage.create(operation("counted", job=shell_job(REPORTS)))
+    stage.settled("counted")
+    wait_for(lambda: not stage.operation("counted")["metadata"].get("finalizers"), describe="the finalizer goes")
+    asked = audit.requests(where=lambda request: request.user in {OPERATOR_USER, GATEWAY_USER})
+
+    assert {request.user for request in asked} == {OPERATOR_USER, GATEWAY_USER}
+    assert [str(request) for request in asked if request.code in {401, 403}] == []
+    writes = audit.writes_per_operation(["counted"], namespace=stage.namespace)["counted"]
+    assert 4 <= len(writes) <= 5, writes
 
 
 @pytest.mark.promise("OPER-7")
