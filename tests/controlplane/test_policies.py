@@ -202,11 +202,12 @@ def test_no_way_that_was_tried_gives_a_job_of_their_own(court):
         assert refusal(attempt).get("code") in {403, 422}, f"{way}: {refusal(attempt)}"
 
     foreign = stage.api.create("jobs", claiming_job("foreign", labels={"a": "b"}), stage.namespace)
-    for status in (
-        {"job": {"name": "foreign", "uid": foreign["metadata"]["uid"]}},
-        {"phase": "Running", "promise": "Pending", "template": {"generation": 9, "digest": "x"}},
-    ):
-        forger.api.patch("asyncoperations", "forged", {"status": status}, forger.namespace, subresource="status")
+    claim = {
+        "job": {"name": "foreign", "uid": foreign["metadata"]["uid"]},
+        "template": {"generation": 9, "digest": "x"},
+        "phase": "Running",
+    }
+    forger.api.patch("asyncoperations", "forged", {"status": claim}, forger.namespace, subresource="status")
     for name in ("switched", "forged"):
         caller.api.patch("asyncoperations", name, {"spec": {"suspend": False}}, caller.namespace)
 

@@ -66,15 +66,15 @@ def requests(audit_from_the_start, reporting_stage):
     stage.edit("paused", suspend=True)
     stage.has_condition("paused", "Suspended", "True", "Paused")
     stage.edit("paused", suspend=False)
-    wait_for(lambda: stage.status("paused")["phase"] == "Running", 30, "it runs again")
+    wait_for(lambda: stage.status("paused")["phase"] == "Running", 60, "it runs again")
     stage.edit("paused", cancel={"reason": "enough"})
     stage.has_condition("lost", "Accepted", "False", "TemplateNotFound")
     assert stage.settled("large")["phase"] == "Succeeded"
     assert stage.settled("failing")["phase"] == "Failed"
     assert stage.settled("paused")["phase"] == "Cancelled"
-    wait_for(lambda: stage.gone("tidied"), 30, "its time is over")
-    wait_for(lambda: audit.requests(verb="list", resource="events", user=OPERATOR_USER), 40, "it looks for the reason")
-    wait_for(lambda: audit.requests(verb="get", resource="secrets", namespace=stage.namespace), 30, "it reads the key")
+    wait_for(lambda: stage.gone("tidied"), 60, "its time is over")
+    wait_for(lambda: audit.requests(verb="list", resource="events", user=OPERATOR_USER), 60, "it looks for the reason")
+    wait_for(lambda: audit.requests(verb="get", resource="secrets", namespace=stage.namespace), 60, "it reads the key")
     stage.operators.end()  # a watch is logged when it ends
 
     def here(request):
