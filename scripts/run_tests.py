@@ -19,11 +19,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from tests.cluster import binaries
 from tests.cluster.errors import ClusterError
 from tests.cluster.providers import NAME_VARIABLE, Options, Provider, choose, wanted_name
+from tests.support import helm, promql, verdicts
 from tests.support.tally import table
 
 ROOT = Path(__file__).resolve().parents[1]
+PROGRAMS = (verdicts.VERDICTS, promql.PROMQL, helm.PROGRAM)  # that single tests need
 TIERS = ("unit", "model", "house", "controlplane"), ("e2e",)
 
 
@@ -75,6 +78,7 @@ def main() -> int:
     try:
         # One after the other: on a fresh machine the first builds what both need.
         bring_up(provider, names, ours)
+        build_programs()
         good = run(names, sys.argv[1:])
     except KeyboardInterrupt:
         return 130
@@ -94,6 +98,14 @@ def bring_up(provider: Provider, names: tuple[str, ...], ours: list[str]) -> Non
                 provider.up(Options(name=name, services=True))
     except ClusterError as error:
         print(f"tests: no cluster: {error}", file=sys.stderr, flush=True)
+
+
+def build_programs() -> None:
+    """Build what single tests need before their time limits count; what cannot be built, those tests say."""
+    try:
+        binaries.built(PROGRAMS)
+    except ClusterError as error:
+        print(f"tests: {error}", file=sys.stderr, flush=True)
 
 
 def run(names: tuple[str, ...], arguments: list[str]) -> bool:
