@@ -39,6 +39,12 @@ def working_firewall() -> str:
     raise ClusterError(f"none of {', '.join(FIREWALLS)} works here, so pods cannot be kept from the outside network")
 
 
+def firewall_of(layout: Layout) -> str:
+    """Return the iptables program with which the cluster's rules were made, or are to be. Raises ClusterError."""
+    note = layout.state_dir / "firewall"
+    return note.read_text() if note.exists() else working_firewall()
+
+
 def chains(layout: Layout) -> dict[str, tuple[str, str]]:
     """Return, for each built-in chain that leads to one of ours, its table and our chain's name."""
     return {
@@ -76,8 +82,7 @@ def take_down(layout: Layout) -> None:
     """Remove the bridge, then the guard. What is not there is fine."""
     if succeeds(["ip", "link", "show", layout.bridge]):
         run(["ip", "link", "delete", layout.bridge])
-    note = layout.state_dir / "firewall"
-    firewall = note.read_text() if note.exists() else working_firewall()
+    firewall = firewall_of(layout)
     for built_in, (table, chain) in chains(layout).items():
         command = [firewall, *WAIT_FOR_LOCK, "-t", table]
         if succeeds([*command, "-S", chain]):

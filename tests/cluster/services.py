@@ -8,13 +8,15 @@ Service is unreachable there, so nothing of it ever reaches the machine's defaul
 """
 
 import json
+import os
+import shutil
 from pathlib import Path
 
-from tests.cluster import kubeconfigs
+from tests.cluster import kubeconfigs, network
 from tests.cluster.answers import answers
 from tests.cluster.commands import run, succeeds
 from tests.cluster.controlplane import Component
-from tests.cluster.layout import LOOPBACK, Layout
+from tests.cluster.layout import LOOPBACK, Layout, unproxied_environment
 
 DOMAIN = "cluster.local"
 PROXY_HEALTH = 10256
@@ -95,6 +97,14 @@ def prepare(layout: Layout) -> None:
             user=user,
             pair=layout.authority.client(file, user, groups),
         )
+    # kube-proxy runs `iptables`; it gets the kind of it that works here, as the guard does.
+    (folder / "bin").mkdir(exist_ok=True)
+    for part in ("", "-save", "-restore"):
+        found = shutil.which(network.firewall_of(layout) + part)
+        link = folder / "bin" / f"iptables{part}"
+        link.unlink(missing_ok=True)
+        if found is not None:
+            link.symlink_to(found)
     corefile = COREFILE.format(
         name_server=layout.name_server,
         address=layout.services_address,
@@ -130,7 +140,8 @@ def components(layout: Layout, proxy: Path, names: Path) -> list[Component]:
     proxy_arguments = (*inside, str(proxy), f"--config={folder / 'kube-proxy.json'}")
     names_arguments = (*inside, str(names), "-conf", str(folder / "Corefile"))
     healthy, ready = f"http://{address}:{PROXY_HEALTH}/healthz", f"http://{address}:{NAMES_READY}/ready"
+    search = {"PATH": f"{folder / 'bin'}:{os.environ.get('PATH', os.defpath)}"}
     return [
-        Component("kube-proxy", proxy_arguments, lambda: answers(healthy)),
+        Component("kube-proxy", proxy_arguments, lambda: answers(healthy), unproxied_environment() | search),
         Component("coredns", names_arguments, lambda: answers(ready)),
     ]
