@@ -27,6 +27,7 @@ from typing import Final
 
 from alo_operator.api import limits
 from alo_operator.api.conditions import Reason
+from alo_operator.api.deliveries import DeliveryError
 from alo_operator.api.status import Delivery, DeliveryState, OperationStatus
 from alo_operator.delivery.answer import Answer
 from alo_operator.delivery.schedule import Schedule
@@ -100,18 +101,18 @@ def _last_round(
     operation, notes = observed.operation, observed.notes
     assert operation.deleting
     deadline = max(operation.deleting, status.completion_time or operation.deleting) + LAST_ROUND
-    unheard = {answer.callback for answer in notes.answers} if not answered else set()
+    # Whatever was answered since the deletion was the last attempt: no two clocks are compared for that.
+    heard = {answer.callback for answer in answered}
+    unheard = {answer.callback for answer in notes.answers} - heard
     held = dict(notes.held)
     entries, names, waits = [], [], False
     for entry in status.deliveries:
         entries.append(entry)
-        tried = entry.last_attempt_time is not None and entry.last_attempt_time >= operation.deleting
         if entry.state is not _PENDING:
             continue
-        if now >= deadline or operation.spec is None or (tried and entry.name not in unheard):
-            said = entry.last_error or "no attempt was answered in time"
-            said = f"given up, as the operation was deleted: {said}"
-            entries[-1] = _ended(entry, DeliveryState.DEAD_LETTERED, said)
+        if now >= deadline or operation.spec is None or entry.name in heard:
+            said = entry.last_error or f"{DeliveryError.TIMEOUT}: no attempt was answered in time"
+            entries[-1] = _ended(entry, DeliveryState.DEAD_LETTERED, f"{said}; given up with the deleted operation")
         elif entry.name in notes.sending or entry.name in unheard:
             waits = True
         elif held.get(entry.name, now) > now:
@@ -186,7 +187,7 @@ def _expired(
         since = entry.next_attempt_time or now
         return entry.state is _PENDING and entry.name in held and now >= since + schedule.remaining(entry.attempts)
 
-    said = "DestinationFailed: it failed for others so often that this one was not tried any more"
+    said = f"{DeliveryError.DESTINATION_FAILED}: it failed for others so often that this one was not tried any more"
     entries = tuple(
         _ended(entry, DeliveryState.DEAD_LETTERED, entry.last_error or said) if over(entry) else entry
         for entry in status.deliveries

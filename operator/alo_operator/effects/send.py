@@ -64,6 +64,7 @@ class Sender:
         self._lines = Lines()
         self._hands: dict[str, dict[str, tuple[Line, Item]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._over = False
 
     def offer(
         self, operation: OperationView, names: Sequence[str], *, last: bool = False, deadline: datetime | None = None
@@ -76,6 +77,8 @@ class Sender:
         targets = {delivery.name: delivery.target for delivery in operation.status.deliveries or ()}
         chosen = [name for name in names if name in known]
         self._note(operation.uid, sending=chosen)
+        if self._over:
+            return  # the next process, or the next leader, begins with what status says
         for name in chosen:
             if found := self._hands.get(operation.uid, {}).get(name):
                 item = found[1]
@@ -93,6 +96,7 @@ class Sender:
 
     async def stop(self, patience: float = 0.0) -> None:
         """Send nothing more, let attempts under way end for `patience` seconds, and close all connections."""
+        self._over = True
         self.clear()
         if self._tasks and patience > 0:
             await asyncio.wait(self._tasks, timeout=patience)

@@ -284,6 +284,16 @@ def test_what_the_last_attempt_brings_is_final():
     assert states(decided) == {"a": "Delivered", "b": "DeadLettered"}
     event = only(decided, PostEvent)
     assert (event.reason, "nobody listens" in event.message) == ("DeliveryDropped", True)
+    assert entries(decided)["b"].last_error.startswith("ConnectionRefused: ")
+
+
+def test_a_clock_behind_the_api_servers_repeats_no_last_attempt():
+    """What is answered after the deletion was seen is the last, whenever this machine thinks that it began."""
+    operation = settled("a").deleting(at(100))
+
+    decided = decide(operation, 70, answers=(answer(operation, "a", 69, error="Timeout: no answer"),))
+
+    assert kinds(decided) == [PostEvent, WriteStatus, RemoveFinalizer]
 
 
 def test_deletion_waits_for_thirty_seconds_and_no_longer():

@@ -238,6 +238,9 @@ def test_stopping_waits_for_what_is_under_way():
             place.offer(uid, "a")
             asyncio.get_running_loop().call_later(0.1, stopping.set)
             await place.sender.stop(30.0)
+            place.offer(late := place.settled(callback("a", slow.url), number=2), "a")
+            assert not place.sender.in_flight
+            assert place.notes(late).sending, "what comes after the end is left to the next process"
             return place.notes(uid)
 
         async def impatient(place):
