@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from demo.programs import ROOT
 from demo.stage import Stage
+from demo.telling import tell
 from demo.watching import Object, settled, status_of
 
 OPERATIONS = "demo/operations"
@@ -32,6 +33,7 @@ class Acts:
         self.survive()
         self.steer()
         self.offer()
+        tell(self)
         self.look_back()
 
     def expect(self, claim: str, holds: bool, instead: str = "") -> None:

@@ -167,6 +167,7 @@ class Operator(Program):
             "--lease-namespace", "alo-system", "--lease-name", self.namespace,
             "--http-address", self.address,
             "--report-url", self.report_url,
+            "--delivery-allow", "127.0.0.0/8",
         ]
         # fmt: on
 

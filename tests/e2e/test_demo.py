@@ -43,5 +43,8 @@ def test_the_demo_runs_to_its_end_and_finds_everything_as_expected(cluster, crds
         "the digits found until then are kept, marked as partial",
         "the same answer as in act 1, by the name of the template",
         "at /file: the value does not match",
+        "ConnectionRefused",
+        "the receiver has verified and worked on the same answer that is in .status",
+        "sent again on request, it has the same id: nothing was done twice",
     ):
         assert claim in done.stdout, f"{claim!r} is missing in:\n{done.stdout}"
