@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from alo_operator.api.deliveries import DeliveryError
 from alo_operator.delivery.schedule import Schedule
 from alo_operator.delivery.signing import parse_keys, sign
 from tests.house.repository import text
@@ -213,3 +214,10 @@ def test_the_schedule_described_is_the_default():
     said = f"{', '.join(pauses[:-1])} and {pauses[-1]}"
 
     assert said in " ".join(text(PAGE).split())
+
+
+def test_every_word_of_an_error_is_explained():
+    """The table of words has each that status.deliveries[].lastError can begin with, and no other."""
+    rows = re.findall(r"^\| (`[A-Z][A-Za-z`, ]+`) \|", text(PAGE), re.MULTILINE)
+
+    assert {word for cell in rows for word in re.findall(r"`(\w+)`", cell)} == {word.value for word in DeliveryError}
