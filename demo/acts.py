@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from demo.programs import ROOT
 from demo.stage import Stage
@@ -170,8 +171,14 @@ class Acts:
         self.watch.follow(self.screen, "pi-digits", lambda found: phase(found) == "Paused")
         pods = self.kubectl.quiet("get", "pods", "-l", "alo-operator.io/operation=pi-digits", "-o", "name").out
         self.expect("while it is paused, no pod of it is there", not pods.strip(), pods)
+        resumed = datetime.now(UTC)
         self.change("pi-digits", '{"spec":{"suspend":false}}')
-        self.watch.follow(self.screen, "pi-digits", lambda found: phase(found) == "Running")
+        # Until the fresh attempt has reported: one that has hardly begun to start hears no SIGTERM yet.
+        self.watch.follow(
+            self.screen,
+            "pi-digits",
+            lambda found: phase(found) == "Running" and reported(found) > resumed,
+        )
         self.change("pi-digits", '{"spec":{"cancel":{"reason":"enough digits"}}}')
         status = status_of(self.watch.follow(self.screen, "pi-digits", settled))
         self.kubectl.shown("get", "aop", "pi-digits", "-o", "jsonpath={.status.cancellation}")
@@ -256,6 +263,12 @@ class Acts:
 
 def done(operation: Object) -> int:
     return int(status_of(operation).get("progress", {}).get("done", 0))
+
+
+def reported(operation: Object) -> datetime:
+    """When its worker last reported; long ago where it never did."""
+    said = status_of(operation).get("progress", {}).get("updateTime")
+    return datetime.fromisoformat(said) if said else datetime.fromtimestamp(0, UTC)
 
 
 def phase(operation: Object) -> str:
