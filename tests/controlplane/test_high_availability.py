@@ -68,6 +68,7 @@ def test_a_rolling_update_loses_and_doubles_nothing(replicas, stream, verdict):
 
 
 @pytest.mark.promise("OPER-2")
+@pytest.mark.full
 def test_a_killed_leader_loses_and_doubles_nothing(replicas, stream, verdict):
     """SIGKILL in the middle of it; the standby takes over when the Lease has run out."""
     leader, standby = replicas
@@ -80,6 +81,7 @@ def test_a_killed_leader_loses_and_doubles_nothing(replicas, stream, verdict):
 
 
 @pytest.mark.promise("OPER-2")
+@pytest.mark.full
 def test_a_frozen_leader_that_thaws_loses_and_doubles_nothing(replicas, stream, verdict):
     """It sleeps past its Lease and wakes up while the other one leads, in the middle of the other's work."""
     leader, standby = replicas
