@@ -12,7 +12,7 @@ from tests.cluster.layout import Layout
 from tests.cluster.providers import Capability, Cluster
 from tests.cluster.waiting import wait_until
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 class RunningCluster(Cluster):

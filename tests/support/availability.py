@@ -16,16 +16,20 @@ from tests.support.waiting import wait_for
 
 Object = dict[str, Any]
 
+AHEAD = 12
+
 
 class Stream:
     """Makes an operation every `pause` seconds in a thread of its own, from entering to leaving the context.
 
-    `manifest` gives the operation for a name. Where no answer comes it asks again, which the name makes safe.
+    `manifest` gives the operation for a name. Where no answer comes it asks again, which the name makes safe. `AHEAD`
+    operations more than anybody asked for it waits, so that a slow machine is not buried while something starts on it.
     """
 
     def __init__(self, kubeconfig: Path, namespace: str, manifest: Callable[[str], Object], pause: float) -> None:
         self.kubeconfig, self.namespace, self.manifest, self.pause = kubeconfig, namespace, manifest, pause
         self.names: list[str] = []
+        self._most = AHEAD
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
 
@@ -41,6 +45,7 @@ class Stream:
     def more(self, count: int, timeout: float = 60.0) -> None:
         """Return when that many more operations have been made."""
         wanted = len(self.names) + count
+        self._most = wanted + AHEAD
         wait_for(lambda: len(self.names) >= wanted, timeout, lambda: f"{wanted} operations, {len(self.names)} so far")
 
     def _run(self) -> None:
@@ -48,7 +53,7 @@ class Stream:
         try:
             while not self._end.is_set():
                 name = f"op-{len(self.names):03d}"
-                if self._made(client, name):
+                if len(self.names) < self._most and self._made(client, name):
                     self.names.append(name)
                 self._end.wait(self.pause)
         finally:
