@@ -7,6 +7,8 @@ from alo_operator.gateway import options as gateway_options
 
 Object = dict[str, Any]
 
+OPERATOR = ("Deployment", "alo-system", "alo-operator")
+GATEWAY = ("Deployment", "alo-system", "alo-gateway")
 # All that can be switched on, and every value that a program is told of.
 EVERYTHING: Object = {
     "commonLabels": {"team": "media"},
