@@ -12,8 +12,8 @@ from tests.support.waiting import wait_for
 from tests.support.work import create, mixed
 
 COUNT = 12
-# Panels that an operator without callbacks, a gateway, retention and errors has nothing to show in.
-SILENT_ROWS = ("Callbacks", "Gateway")
+# Panels that an operator without a gateway and errors has nothing to show in.
+SILENT_ROWS = ("Gateway",)
 SILENT_PANELS = ("Passes put off", "Refused or unanswered")
 # Alerts that a machine with too much to do may cause by itself.
 OF_LOAD = ("AloQueueSlow", "AloSettlesSlowly", "AloWritesSlowedDown", "AloApiErrors", "AloEventLoopSlow")
@@ -56,6 +56,10 @@ def lived(api, cluster, namespace, operators):
     api.patch("asyncoperations", running, {"spec": {"cancel": {"reason": "enough"}}}, namespace)
     wait_for(lambda: phases()[running] == "Cancelled", describe="it is cancelled")
     wait_for(lambda: operator.metrics()['alo_operations{phase="Running"}'] == 1, describe="the next one runs")
+    # An address that nothing may be sent to is one more attempt, and no connection.
+    called = {"name": "nobody", "url": "http://127.0.0.1:9/", "format": "CloudEvents"}
+    api.create("asyncoperations", operation("tells", job=simulated_job(), callbacks=[called]), namespace)
+    wait_for(lambda: total(operator.metrics(), "alo_delivery_attempts_total") >= 1, describe="it was tried")
     return operator, first
 
 
@@ -74,13 +78,14 @@ def test_one_life_is_told_in_series_that_alerts_and_dashboard_can_read(lived, en
     assert samples['alo_operations{phase="Pending"}'] == 1
     assert samples["alo_operations_in_line"] == 1
     assert samples['alo_oldest_operation_age_seconds{phase="Pending"}'] > 0
-    assert total(samples, "alo_operations_settled_total") == COUNT + 1
-    assert total(samples, "alo_operation_schedule_to_close_seconds_count") == COUNT + 1
+    assert total(samples, "alo_operations_settled_total") == COUNT + 2
+    assert total(samples, "alo_operation_schedule_to_close_seconds_count") == COUNT + 2
+    assert total(samples, "alo_delivery_attempts_total") == total(samples, "alo_delivery_duration_seconds_count")
     # A write whose answer got lost is made, and not counted.
-    assert 0 < samples["alo_operation_schedule_to_start_seconds_count"] <= COUNT + 2
+    assert 0 < samples["alo_operation_schedule_to_start_seconds_count"] <= COUNT + 3
     # What a restarted watch or the resync tells first is not measured, so "at most".
-    assert 0 < samples["alo_job_creation_delay_seconds_count"] <= COUNT + 1
-    assert 0 < samples["alo_settle_delay_seconds_count"] <= COUNT
+    assert 0 < samples["alo_job_creation_delay_seconds_count"] <= COUNT + 2
+    assert 0 < samples["alo_settle_delay_seconds_count"] <= COUNT + 1
     assert samples['alo_cancellation_settle_seconds_count{source="Spec"}'] == 1
     assert samples['alo_queue_wait_seconds_count{lane="usual"}'] > COUNT
     assert samples["alo_write_rate_limit"] > 0

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from alo_operator import errors
 from alo_operator.api.conditions import CancelSource, Reason
+from alo_operator.api.deliveries import DeliveryError
 from alo_operator.api.phases import SETTLED, Phase
 from alo_operator.controller import metrics as operator_metrics
 from alo_operator.gateway import metrics as gateway_metrics
@@ -33,8 +34,7 @@ RESOURCES: Final = {
 }
 KINDS: Final = {"AsyncOperation", "OperationTemplate", "Job"}
 HTTP: Final = re.compile(r"0|[1-5][0-9][0-9]")
-# Words of errors at deliveries: of an enumeration, in the shape that all of the API's words have.
-WORD: Final = re.compile(r"[A-Z][A-Za-z0-9]{2,40}")
+OUTCOMES: Final = {"Delivered"} | {error.value for error in DeliveryError}
 Allowed = set[str] | re.Pattern[str]
 
 LABELS: Final[dict[str, dict[str, Allowed]]] = {
@@ -56,7 +56,7 @@ LABELS: Final[dict[str, dict[str, Allowed]]] = {
     "alo_leader_changes": {"to": {"leader", "standby"}},
     "alo_delivery_attempts": {
         "format": {"StandardWebhooks", "CloudEvents"},
-        "outcome": WORD,
+        "outcome": OUTCOMES,
         "code": {"1xx", "2xx", "3xx", "4xx", "5xx", "none"},
     },
     "alo_delivery_duration_seconds": {"format": {"StandardWebhooks", "CloudEvents"}},
