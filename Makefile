@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup requirements cluster cluster-down operator image demo unit model controlplane e2e house \
-	test test-full bench generate verify lint format clean
+	test test-full bench bench-full generate verify lint format clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z0-9-]*:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -62,8 +62,11 @@ test: verify ## what CI runs: verify and every tier; anything not run is a failu
 test-full: verify ## `test` and the long tests marked full
 	@ALO_EXPLORE=1 $(BIN)/python -m scripts.run_tests --full
 
-bench: ## measurements (not built yet)
-	@echo "bench: not built yet" >&2; exit 2
+bench: setup ## measure side by side with bare Jobs, on a cluster of its own; writes docs/performance.md
+	@$(BIN)/python -m bench
+
+bench-full: setup ## the medians of three runs of `bench`
+	@$(BIN)/python -m bench --runs 3
 
 generate: $(DEV) ## write what is made from models and tests: crds/, docs/api.md, docs/spec-tests.md
 	@$(BIN)/python scripts/generate.py
