@@ -100,6 +100,11 @@ def test_operations_outlive_upgrade_rollback_and_uninstallation(
         helm("rollback", "alo", "1", *wait)
         assert (description(api), images(kubectl)) == (OLDER, ["alo-operator:0.0.9"] * 2)
 
+        # The older programs upon the newer CRDs: what a rollback does not offer.
+        helm.run("upgrade", values=values)
+        older.run("upgrade", *wait, values=values | {"crds": {"enabled": False}})
+        assert (description(api), images(kubectl)) == (current, ["alo-operator:0.0.9"] * 2)
+
         before = settle(api, namespace, [*work, *later], timeout=90)
         assert len(api.list("jobs", namespace)) == len(work) + len(later)
     finally:
@@ -110,7 +115,7 @@ def test_operations_outlive_upgrade_rollback_and_uninstallation(
 
     after = {one["metadata"]["name"]: one for one in api.list("asyncoperations", namespace)}
     assert {name: one["status"] for name, one in after.items()} == {name: one["status"] for name, one in before.items()}
-    assert description(api) == OLDER
+    assert description(api) == current
     left = kubectl("get", "deployments,services,roles,rolebindings,poddisruptionbudgets", "-o", "name").stdout
     assert left == ""
     assert f"alo-gateway-{namespace}" not in cluster_kubectl("get", "clusterroles", "-o", "name").stdout

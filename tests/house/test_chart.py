@@ -8,7 +8,7 @@ import jsonschema_rs
 import yaml
 
 from alo_operator import __version__
-from tests.house.repository import text
+from tests.house.repository import ROOT, files, text
 
 CHART = Path("charts/alo-operator")
 FREE = {"commonLabels", "labels", "annotations", "resources", "podLabels", "podAnnotations", "nodeSelector", "affinity"}
@@ -56,3 +56,16 @@ def test_the_manifests_have_the_image_of_this_version():
     kustomization = yaml.safe_load(text(Path("manifests/install/kustomization.yaml")))
 
     assert kustomization["images"] == [{"name": "alo-operator", "newTag": __version__}]
+
+
+def test_the_examples_for_gitops_lead_somewhere():
+    """Each path in them is one of the repository, and each version the present one."""
+    examples = [path for path in files() if path.is_relative_to("manifests/gitops") and path.suffix == ".yaml"]
+    shown = "".join(text(path) for path in examples)
+    paths = re.findall(r"^ *(?:path|chart): (\S*/\S+)$", shown, re.MULTILINE)
+    versions = re.findall(r"(?:targetRevision: v|tag: v|newTag: )([0-9.]+[0-9])", shown)
+
+    assert len(paths) >= 5
+    assert [path for path in paths if not (ROOT / path).is_dir()] == []
+    assert set(versions) == {__version__}
+    assert len(versions) == 4
