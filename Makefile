@@ -68,7 +68,7 @@ bench: setup ## measure side by side with bare Jobs, on a cluster of its own; wr
 bench-full: setup ## the medians of three runs of `bench`
 	@$(BIN)/python -m bench --runs 3
 
-generate: $(DEV) ## write what is made from models and tests: crds/, docs/api.md, docs/spec-tests.md
+generate: $(DEV) ## write what is made from models and tests: crds/, docs/api.md, docs/spec-tests.md, parts of charts/
 	@$(BIN)/python scripts/generate.py
 
 verify: setup lint ## generated files are fresh, every promise has its test, style, types, layers
