@@ -1,7 +1,6 @@
 """The caller: a bounded number of connections that make objects, the same for every load."""
 
 import asyncio
-import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -21,7 +20,6 @@ METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 TASK_GROUP = "bench.alo-operator.io"
 TASKS = "benchtasks"  # what the textbook operator looks after
 MOST = 64  # connections of all callers together
-LOOK = 0.5  # seconds between looks at whether a load is through; its times come from the audit log
 
 
 def path_of(resource: str, namespace: str, name: str | None = None, subresource: str | None = None) -> str:
@@ -85,41 +83,6 @@ class Caller:
         async with asyncio.TaskGroup() as group:
             for _ in range(self.connections):
                 group.create_task(work())
-
-    async def none_left(self, resource: str, namespace: str, selector: str, patience: float = 900.0) -> None:
-        """Return when no object matches the field selector. Raises TimeoutError."""
-        path = path_of(resource, namespace)
-
-        async def left() -> bool:
-            found = await self.send("GET", path, accept=METADATA, fieldSelector=selector, limit="1")
-            return bool(found["items"])
-
-        await until(left, patience, f"no more {resource} with {selector} in {namespace}")
-
-    async def none_held(self, resource: str, namespace: str, patience: float = 120.0) -> None:
-        """Return when no object of this kind has a finalizer. Raises TimeoutError."""
-
-        async def held() -> bool:
-            items = await self.metadata(resource, namespace)
-            return any(item["metadata"].get("finalizers") for item in items)
-
-        await until(held, patience, f"no finalizer on any of the {resource} in {namespace}")
-
-    async def metadata(self, resource: str, namespace: str) -> list[Object]:
-        """The objects without spec and status."""
-        found = await self.send("GET", path_of(resource, namespace), accept=METADATA)
-        return list(found["items"])
-
-
-async def until(still: Callable[[], Any], patience: float, what: str) -> None:
-    """Return when `still()` is false; raises TimeoutError, which says `what` was awaited."""
-    deadline = time.monotonic() + patience
-    for _ in itertools.count():
-        if not await still():
-            return
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {patience:g} s: {what}")
-        await asyncio.sleep(LOOK)
 
 
 @asynccontextmanager

@@ -152,9 +152,9 @@ class Peer:
 
 
 @contextmanager
-def running(process: OperatorProcess | Peer) -> Iterator[Any]:
-    """Start it, and end it whatever happens."""
-    process.start()
+def running(process: OperatorProcess | Peer, *, wait: bool = True) -> Iterator[Any]:
+    """Start it, and end it whatever happens; `wait` until it is ready."""
+    process.start(wait=wait)
     try:
         yield process
     finally:

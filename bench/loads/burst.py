@@ -7,8 +7,9 @@ from typing import Any
 
 from bench.client import TASK_GROUP, TASKS, Caller, Object
 from bench.ground import OPERATOR, Ground, running
-from bench.loads.running import JOBS, OPERATIONS, jobs, measured, named, operations, through
+from bench.loads.running import JOBS, OPERATIONS, is_complete, is_over, jobs, measured, named, operations
 from bench.sizes import Sizes
+from bench.watching import watched
 from tests.support.operations import simulated_job
 
 
@@ -18,9 +19,10 @@ async def bare(ground: Ground, caller: Caller, sizes: Sizes) -> dict[str, Any]:
 
     async def act() -> None:
         await caller.create(JOBS, namespace, jobs(names, 0))
-        await caller.none_left(JOBS, namespace, "status.successful=0")
+        await watch.all(names, is_complete)
 
-    return (await measured(ground, namespace, names, act, kind=JOBS)).figures()
+    async with watched(caller, JOBS, namespace) as watch:
+        return (await measured(ground, namespace, names, act, kind=JOBS)).figures()
 
 
 async def ours(ground: Ground, caller: Caller, sizes: Sizes) -> dict[str, Any]:
@@ -38,11 +40,12 @@ async def _burst(ground: Ground, caller: Caller, purpose: str, count: int, **met
 
     async def act() -> None:
         await caller.create(OPERATIONS, namespace, operations(names, 0, **metadata))
-        await through(caller, namespace)
+        await watch.all(names, is_over)
 
     with running(ground.operator(namespace)) as operator:
         before = operator.metrics()
-        took = await measured(ground, namespace, names, act, operator=OPERATOR, pid=operator.pid)
+        async with watched(caller, OPERATIONS, namespace) as watch:
+            took = await measured(ground, namespace, names, act, operator=OPERATOR, pid=operator.pid)
         after = operator.metrics()
     return took.figures() | took.of_operator() | counted(before, after, count)
 
@@ -74,10 +77,10 @@ async def textbook(ground: Ground, caller: Caller, sizes: Sizes) -> dict[str, An
 
         async def act() -> None:
             await make(bodies)
-            await caller.none_left(TASKS, namespace, "status.phase=Pending")
-            await caller.none_left(TASKS, namespace, "status.phase=Running")
+            await watch.all(names, lambda task: task["status"]["phase"] == "Succeeded")
 
-        took = await measured(ground, namespace, names, act, kind=TASKS, operator=peer.user, pid=peer.pid)
+        async with watched(caller, TASKS, namespace) as watch:
+            took = await measured(ground, namespace, names, act, kind=TASKS, operator=peer.user, pid=peer.pid)
         return took.figures() | took.of_operator()
 
     with running(peer):

@@ -6,12 +6,12 @@ from typing import Any
 
 from bench.client import Caller, path_of
 from bench.ground import OPERATOR, Ground, running
-from bench.loads.running import OPERATIONS, measured, named, operations, through
+from bench.loads.running import OPERATIONS, is_over, measured, named, operations
 from bench.sizes import Sizes
 from bench.trail import quantiles
+from bench.watching import watched
 
 RUNS = 60.0  # seconds that the work would take: longer than it takes to start and to cancel
-RUNNING = "status.phase=Pending"
 CANCEL = {"spec": {"cancel": {"reason": "measured"}}}
 
 
@@ -25,13 +25,13 @@ async def cancelled(ground: Ground, caller: Caller, sizes: Sizes) -> dict[str, A
 
     async def act() -> None:
         await caller.at_rate(sizes.rate, chosen, stop)
-        await caller.none_left(OPERATIONS, namespace, "status.phase=Cancelling")
-        await through(caller, namespace)
+        await watch.all(names, is_over)
 
     with running(ground.operator(namespace)) as operator:
-        await caller.create(OPERATIONS, namespace, operations(names, RUNS))
-        await caller.none_left(OPERATIONS, namespace, RUNNING)
-        took = await measured(ground, namespace, names, act, operator=OPERATOR, pid=operator.pid)
+        async with watched(caller, OPERATIONS, namespace) as watch:
+            await caller.create(OPERATIONS, namespace, operations(names, RUNS))
+            await watch.all(names, lambda one: one["status"]["phase"] == "Running")
+            took = await measured(ground, namespace, names, act, operator=OPERATOR, pid=operator.pid)
     lives = [took.trail.lives[name] for name in chosen]
     return {
         "count": sizes.cancel_of,

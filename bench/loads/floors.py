@@ -8,8 +8,9 @@ from typing import Any
 from bench import gauges
 from bench.client import Caller
 from bench.ground import OPERATOR, Ground, running
-from bench.loads.running import OPERATIONS, measured, named, operations, through
+from bench.loads.running import OPERATIONS, is_over, measured, named, operations
 from bench.sizes import Sizes
+from bench.watching import watched
 
 
 async def events(ground: Ground, caller: Caller, sizes: Sizes) -> dict[str, Any]:
@@ -18,12 +19,13 @@ async def events(ground: Ground, caller: Caller, sizes: Sizes) -> dict[str, Any]
 
     async def act() -> None:
         await caller.create(OPERATIONS, namespace, operations(names, 0))
-        await through(caller, namespace)
+        await watch.all(names, is_over)
 
     peer = ground.peer("floor_events", namespace)
     with running(ground.operator(namespace)) as operator, running(peer):
         before = gauges.cpu_seconds(peer.pid)
-        await measured(ground, namespace, names, act, operator=OPERATOR, pid=operator.pid)
+        async with watched(caller, OPERATIONS, namespace) as watch:
+            await measured(ground, namespace, names, act, operator=OPERATOR, pid=operator.pid)
         gauges.calm(peer.pid)
         used = gauges.cpu_seconds(peer.pid) - before
         return {"count": len(names), "cpu_ms": round(1000 * used / len(names), 2), "rss_mb": _rss(peer.pid)}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.client import Caller, Object
+from bench.client import Object
 from bench.gauges import Meter
 from bench.ground import Ground
 from bench.trail import Trail, follow, grouped, per_object, quantiles
@@ -16,7 +16,6 @@ from tests.support.operations import operation, simulated_job
 
 OPERATIONS = "asyncoperations"
 JOBS = "jobs"
-PENDING = "status.promise=Pending"
 
 
 @dataclass(frozen=True)
@@ -72,10 +71,15 @@ async def measured(
     return Took(follow(ground.log, offset, namespace, names, kind=kind, operator=operator), cpu, len(names))
 
 
-async def through(caller: Caller, namespace: str) -> None:
-    """Return when all operations have their answer and were let go."""
-    await caller.none_left(OPERATIONS, namespace, PENDING)
-    await caller.none_held(OPERATIONS, namespace)
+def is_over(operation: Object) -> bool:
+    """Whether an operation has its answer and was let go."""
+    return operation["status"]["promise"] != "Pending" and not operation["metadata"].get("finalizers")
+
+
+def is_complete(job: Object) -> bool:
+    """Whether a Job has ended with success."""
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    return any(one["type"] == "Complete" and one["status"] == "True" for one in conditions)
 
 
 _batches = itertools.count()

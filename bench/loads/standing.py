@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from bench import gauges
 from bench.client import Caller, Object, path_of
 from bench.ground import OPERATOR, Ground, running, say
-from bench.loads.running import OPERATIONS, named, operations, through
+from bench.loads.running import OPERATIONS, is_over, named, operations
 from bench.loads.steady import evenly
 from bench.sizes import Sizes
 from bench.trail import lines
+from bench.watching import watched
 from tests.support.operations import operation, simulated_job
 from tests.support.operator_process import OperatorProcess
 
@@ -47,43 +48,53 @@ async def large(ground: Ground, caller: Caller, sizes: Sizes) -> dict[str, Any]:
 async def level(ground: Ground, caller: Caller, sizes: Sizes, namespace: str) -> dict[str, Any]:
     """Start an operator where this many stand, and give it a little work."""
     marker = named("marker", 1)
-    await caller.create(OPERATIONS, namespace, operations(marker, 0))
     offset = ground.mark()
     process = ground.operator(namespace)
-    began = time.time()
-    with running(process):
-        await through(caller, namespace)
-        # The watching of a process that is just starting must not hold its loop up, so it ends when nothing is used.
-        await asyncio.to_thread(gauges.calm, process.pid)
-        cpu = gauges.cpu_seconds(process.pid)
-        peak = gauges.memory_mb(process.pid, "VmHWM")
-        ground.mark()
-        first = _first_write(ground, offset, namespace, marker[0])
-        found = _at_rest(process) | {
-            "restart_to_first_reconcile_s": round(first - began, 3),
-            "restart_cpu_s": round(cpu, 2),
-            "restart_peak_mb": round(peak, 1),
-        }
-        found["probe"] = await evenly(ground, caller, sizes, process, namespace, sizes.probe)
-        await asyncio.to_thread(gauges.calm, process.pid)
-        return found | {"rss_after_work_mb": round(gauges.memory_mb(process.pid), 1)}
+    async with watched(caller, OPERATIONS, namespace) as watch:
+        await caller.create(OPERATIONS, namespace, operations(marker, 0))
+        began = time.time()
+        with running(process, wait=False):
+            await watch.all(marker, is_over)
+            return await _measured(ground, caller, sizes, process, _Start(namespace, marker[0], offset, began))
 
 
-def _at_rest(process: OperatorProcess) -> dict[str, Any]:
-    return {
+@dataclass(frozen=True)
+class _Start:
+    """Where and when the process was started (wall clock), the operation it found, and the audit log's end then."""
+
+    namespace: str
+    marker: str
+    offset: int
+    began: float
+
+
+async def _measured(
+    ground: Ground, caller: Caller, sizes: Sizes, process: OperatorProcess, start: _Start
+) -> dict[str, Any]:
+    process.wait_ready()
+    await asyncio.to_thread(gauges.calm, process.pid)
+    cpu, peak = gauges.cpu_seconds(process.pid), gauges.memory_mb(process.pid, "VmHWM")
+    ground.mark()
+    found = {
         "known": process.metrics()["alo_operations_known"],
         "rss_mb": round(gauges.memory_mb(process.pid), 1),
+        "restart_to_first_reconcile_s": round(_first_write(ground, start) - start.began, 3),
+        "restart_cpu_s": round(cpu, 2),
+        "restart_peak_mb": round(peak, 1),
+        "probe": await evenly(ground, caller, sizes, process, start.namespace, sizes.probe),
     }
+    await asyncio.to_thread(gauges.calm, process.pid)
+    return found | {"rss_after_work_mb": round(gauges.memory_mb(process.pid), 1)}
 
 
-def _first_write(ground: Ground, offset: int, namespace: str, name: str) -> float:
-    """When the operator's first write for one operation was received."""
-    times = (
+def _first_write(ground: Ground, start: _Start) -> float:
+    """When the operator's first write for the operation that it found was received."""
+    place = (start.namespace, start.marker)
+    return min(
         line.received
-        for line in lines(ground.log, offset)
-        if line.user == OPERATOR and line.is_write and (line.namespace, line.name) == (namespace, name)
+        for line in lines(ground.log, start.offset)
+        if line.user == OPERATOR and line.is_write and (line.namespace, line.name) == place
     )
-    return min(times)
 
 
 async def fill(caller: Caller, namespace: str, names: list[str], given: Object) -> None:

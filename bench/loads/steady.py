@@ -7,8 +7,9 @@ from typing import Any
 from bench.client import Caller
 from bench.ground import OPERATOR, Ground, running
 from bench.loads.burst import counted
-from bench.loads.running import OPERATIONS, measured, named, operations, through
+from bench.loads.running import OPERATIONS, is_over, measured, named, operations
 from bench.sizes import Sizes
+from bench.watching import watched
 from tests.support.operator_process import OperatorProcess
 
 
@@ -28,8 +29,9 @@ async def evenly(
     async def act() -> None:
         bodies = operations(names, sizes.steady_work)
         await caller.create_at(sizes.rate, OPERATIONS, namespace, bodies)
-        await through(caller, namespace)
+        await watch.all(names, is_over)
 
     before = operator.metrics()
-    took = await measured(ground, namespace, names, act, operator=OPERATOR, pid=operator.pid)
+    async with watched(caller, OPERATIONS, namespace) as watch:
+        took = await measured(ground, namespace, names, act, operator=OPERATOR, pid=operator.pid)
     return took.figures() | took.of_operator() | counted(before, operator.metrics(), count)
