@@ -47,7 +47,7 @@ async def large(ground: Ground, caller: Caller, sizes: Sizes) -> dict[str, Any]:
 
 async def level(ground: Ground, caller: Caller, sizes: Sizes, namespace: str) -> dict[str, Any]:
     """Start an operator where this many stand, and give it a little work."""
-    marker = named("marker", 1)
+    marker = named("zz-marker", 1)  # the last in the list that an operator starts with
     offset = ground.mark()
     process = ground.operator(namespace)
     async with watched(caller, OPERATIONS, namespace) as watch:
