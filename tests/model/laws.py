@@ -12,8 +12,10 @@ from alo_operator.api.phases import Phase
 from alo_operator.effects import clock
 from tests.model.line import Request
 from tests.model.machinery import operation_of
+from tests.model.receivers import Message
 from tests.model.reference import PROMISE_IN, Limits, PromiseModel, Teller
 from tests.model.replica import Defects, Replica
+from tests.model.telling import ENDED, TellingLaws
 from tests.model.world import IMPOSSIBLE_IMAGE, World, live, owner_uid
 
 Body = dict[str, Any]
@@ -36,6 +38,8 @@ class Laws:
     4. Each phase and each answer is one that the reference promise allows at that moment.
     5. No replica writes without the Lease; the API server never has to refuse a status.
     6. Nothing is logged as a defect, and nothing runs hot.
+
+    Those of `telling` beside them.
     """
 
     def __init__(self, world: World) -> None:
@@ -54,6 +58,7 @@ class Laws:
         self._gone: set[str] = set()
         self.let_go: Counter[str] = Counter()  # Jobs and records whose retention was over
         self.defects = Defects()
+        self.telling = TellingLaws(world.receivers, world.deleted, self.last)
 
     # -- what is told while it happens
 
@@ -62,14 +67,20 @@ class Laws:
         if not request.writes:
             return
         self.writes[request.about] += 1
-        lease = self._world.api.find("leases", "alo-operator", "alo-system")
-        holder = lease["spec"]["holderIdentity"] if lease else ""
+        holder = self._holder()
         assert holder == replica.identity, f"{replica.identity} writes while {holder or 'nobody'} has the Lease"
         known = replica.app.cache.operation(request.about)
         if request.method == "POST" and request.path.endswith("/jobs"):
             assert known is not None, "a Job is made for an operation that the process does not know"
             stopped = known.deleting or (known.spec and (known.spec.cancel or known.spec.suspend))
             assert not stopped, "a Job is made although the process knows of the cancellation or the pause"
+
+    def posted(self, replica: Replica, message: Message) -> None:
+        """A message to a callback goes out: law 5 again."""
+        self.read()
+        holder = self._holder()
+        assert holder == replica.identity, f"{replica.identity} tells while {holder or 'nobody'} has the Lease"
+        self.telling.posted(message)
 
     def was_refused(self, request: Request, why: str) -> None:
         """An answer 422: law 5; a patch that no longer fits is no offence, as it was decided on an older version."""
@@ -82,6 +93,7 @@ class Laws:
         now = clock.now()
         self._set_back = self._set_back or now < self._now
         self._now = now
+        self.telling.set_back = self._set_back
         for promise in self.promises.values():
             promise.it_is(now)
 
@@ -117,6 +129,7 @@ class Laws:
         promise.pause_is(bool(body["spec"].get("suspend")))
         self._takes_in(promise, body)
         self._goes_on(promise, Phase(before["phase"]), before, status)
+        self.telling.operation(kind, body, before)
         self.last[uid] = status
         if any(c["type"] == "Started" and c["status"] == "False" for c in status.get("conditions", ())):
             self.waited.add(uid)
@@ -255,7 +268,9 @@ class Laws:
             unseen = waits and status["observedGeneration"] < 0
             assert unseen or status["observedGeneration"] == meta["generation"], f"a change was not taken in: {where}"
             if status["promise"] != "Pending":
-                assert FINALIZER not in meta.get("finalizers", ()), f"keeps its finalizer: {where}"
+                self.telling.hold_when_caught_up(body)
+                over = all(entry["state"] in ENDED for entry in status.get("deliveries", ()))
+                assert not over or FINALIZER not in meta.get("finalizers", ()), f"keeps its finalizer: {where}"
                 continue
             # A pod on a dead node is given up by the clock on the wall, and later where that was set back.
             must = promise.must_settle() and not self._set_back and uid not in self._world.may_run_twice
@@ -280,6 +295,7 @@ class Laws:
             meta, status = body["metadata"], body["status"]
             assert status["promise"] != "Pending", f"{meta['name']} never settled: {status}"
             self._kept_no_longer(body)
+            self.telling.hold_at_rest(body)
             assert not meta.get("deletionTimestamp"), f"{meta['name']} was deleted and is still there: {status}"
         assert not any(live(pod) for pod in self._world.every("pods")), "work is live at rest"
 
@@ -292,9 +308,13 @@ class Laws:
             late = clock.now() > promise.settled_at + promise.keep_job + LOOKED_OVER
             assert not late or not self._world.jobs_of(uid), f"the Job of {name} should be gone: {promise}"
 
-    def hold_the_budget(self, uid: str) -> None:
-        """A plain operation cost at most five writes."""
-        assert self.writes[uid] <= PLAIN_WRITES, f"a plain operation cost {self.writes[uid]} writes"
+    def hold_the_budget(self, uid: str, rounds: int) -> None:
+        """A plain operation cost at most five writes, and one for each round of attempts to tell."""
+        assert self.writes[uid] <= PLAIN_WRITES + rounds, f"{self.writes[uid]} writes, with {rounds} rounds of telling"
+
+    def _holder(self) -> str:
+        lease = self._world.api.find("leases", "alo-operator", "alo-system")
+        return str(lease["spec"]["holderIdentity"]) if lease else ""
 
 
 def _promise(body: Body) -> PromiseModel:

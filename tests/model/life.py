@@ -13,9 +13,11 @@ import pytest
 from alo_operator.api.names import OPERATION_PLURAL
 from alo_operator.api.phases import Phase
 from alo_operator.controller import app as application
+from alo_operator.effects import clock
 from tests.model.faults import Fault
 from tests.model.laws import Laws
 from tests.model.machinery import Machinery
+from tests.model.receivers import Temper, callback
 from tests.model.replica import Replica, stand_in_for_kopf
 from tests.model.simulation import Simulation
 from tests.model.world import IMPOSSIBLE_IMAGE, TEMPLATE, Body, World
@@ -23,7 +25,8 @@ from tests.model.world import IMPOSSIBLE_IMAGE, TEMPLATE, Body, World
 _NEVER: Final = 1e9
 _CATCHING_UP: Final = (1, 1, 2, 2, 5, 5, 10, 20, 30, 60, 60, 120, 300)
 _PATIENTLY: Final = (2,) * 10 + (5,) * 10 + (20,) * 25
-_ROUNDS: Final = 12
+_ROUNDS: Final = 24
+_PLAIN: Final = ("plain", "told", "told twice", "told by and by")
 
 
 def work(**changes: Any) -> Body:
@@ -47,6 +50,12 @@ KINDS: Final[dict[str, Body]] = {
     "kept shortly": work(retention={"job": "20s", "record": "45s"}),
     "cleaned up": work(retention={"job": "10s"}),
     "templated": {"templateRef": {"name": TEMPLATE}},
+    "told": work(callbacks=[callback(Temper.TAKES)]),
+    "told twice": work(callbacks=[callback(Temper.SIGNED), callback(Temper.SLOW)]),
+    "told by and by": work(callbacks=[callback(Temper.STUTTERS), callback(Temper.BUSY)]),
+    "told in vain": work(callbacks=[callback(Temper.DEAD), callback(Temper.GONE)]),
+    "told nothing": work(callbacks=[callback(Temper.HANGS)]),
+    "told and let go": work(callbacks=[callback(Temper.TAKES), callback(Temper.FLAPS)], retention={"record": "15s"}),
 }
 
 
@@ -67,7 +76,7 @@ class Life:
         self._log.addHandler(self.laws.defects)
         self.sim.moved.append(self.laws.moved)
         self.replicas = [
-            Replica(self.world, self.sim, f"replica-{n}", self.laws.sent, self.laws.was_refused)
+            Replica(self.world, self.sim, f"replica-{n}", self.laws.sent, self.laws.posted, self.laws.was_refused)
             for n in range(replicas)
         ]
         self.start_the_dead()
@@ -169,6 +178,7 @@ class Life:
     def calm_down(self) -> None:
         """No more trouble: everybody runs, and what was held up or missed comes through."""
         self.world.quota_full = False
+        self.world.receivers.up = True
         self.start_the_dead()
         for replica in self.replicas:
             replica.line.fates.clear()
@@ -182,8 +192,11 @@ class Life:
         self.calm_down()
         for replica in self.replicas:
             replica.begin_anew()
+        led_since = None
         for seconds in _CATCHING_UP[: None if thoroughly else -3]:
+            led_since = (led_since or clock.now()) if self.leader else None
             self.goes_on(seconds, starts=False)
+            self.laws.telling.hold_deletions(self.world.every(OPERATION_PLURAL), led_since)
         self.laws.hold_when_caught_up()
 
     def rests(self, *, thoroughly: bool = True) -> None:
@@ -205,7 +218,7 @@ class Life:
                 if pod["toy"].get("orphan"):
                     self.machinery.end_orphan(pod)
             self.goes_on(30)
-            quiet = quiet + 1 if self._written() == before else 0
+            quiet = quiet + 1 if self._written() == before and not self._telling() else 0
             if quiet == 2:
                 break
         else:
@@ -217,13 +230,18 @@ class Life:
     def _written(self) -> int:
         return sum(self.laws.writes.values()) + sum(1 for _, plural, _ in self.world.api.events if plural != "leases")
 
+    def _telling(self) -> bool:
+        """Whether somebody is still to be told."""
+        entries = (each for body in self.world.every(OPERATION_PLURAL) for each in body["status"].get("deliveries", ()))
+        return any(each["state"] == "Pending" for each in entries)
+
     def _hold_the_budget(self) -> None:
         for name, kind in self.kinds.items():
             body = self.world.operation(name)
-            if body and kind == "plain" and body["status"]["phase"] == "Succeeded":
-                uid = body["metadata"]["uid"]
+            if body and kind in _PLAIN and body["status"]["phase"] == "Succeeded":
+                uid, entries = body["metadata"]["uid"], body["status"].get("deliveries", ())
                 if uid not in self.world.bothered | self.laws.waited:
-                    self.laws.hold_the_budget(uid)
+                    self.laws.hold_the_budget(uid, sum(entry["attempts"] for entry in entries))
 
     def clock_is_set(self, hours: float) -> None:
         """Somebody sets the wall clock."""

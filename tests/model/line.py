@@ -12,6 +12,7 @@ from alo_operator.effects.cluster import JSON, METADATA_ONLY, REQUEST_TIMEOUT, B
 from alo_operator.effects.credentials import Credentials
 from alo_operator.errors import ApiUnreachable, BadRequest, ServerBusy
 from tests.model.faults import Fault
+from tests.model.receivers import SECRET, secret
 from tests.model.world import World
 
 LEASES: Final = "leases"
@@ -53,7 +54,7 @@ class Line(Cluster):
     ) -> None:
         super().__init__(lambda: Credentials(server="http://memory.test"))
         self._refused = refused
-        self._world, self._crash, self._sending = world, crash, sending
+        self.world, self._crash, self._sending = world, crash, sending
         self.held = False
         self.dead = False
         self.waiting: list[asyncio.Future[None]] = []
@@ -76,16 +77,11 @@ class Line(Cluster):
         timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109 - the interface's
     ) -> Body:
         request = Request(method, path, self._about(path, params, body), body)
-        fault = None
-        if request.of_a_pass and accept != METADATA_ONLY:
-            fault = self.fates.pop(self.count, None)
-            self.count += 1
-        if fault:
-            self.struck.append(fault)
+        fault = self.fate() if request.of_a_pass and accept != METADATA_ONLY else None
         self._sending(request)
         if fault is Fault.CRASH_BEFORE:
-            await self._end()
-        await self._pass(timeout, hangs=fault is Fault.HANGS)
+            await self.end()
+        await self.go(timeout, hangs=fault is Fault.HANGS)
         if fault is Fault.UNREACHABLE:
             raise ApiUnreachable("no answer")
         if fault is Fault.THROTTLED:
@@ -93,32 +89,42 @@ class Line(Cluster):
         if fault is Fault.BROKEN:
             raise ServerBusy(500, "InternalError", "etcdserver: request timed out")
         if fault is Fault.TOUCHED:
-            self._world.touch(request.about)
-        self._world.admit(method, path, body)
+            self.world.touch(request.about)
+        if path.endswith(f"/secrets/{SECRET}"):
+            return secret()
+        self.world.admit(method, path, body)
         try:
-            answer = await self._world.api.request(
+            answer = await self.world.api.request(
                 method, path, params=params, body=body, content_type=content_type, accept=accept, timeout=timeout
             )
         except BadRequest as error:
             self._refused(request, error.message)
             raise
         if fault is Fault.CRASH_AFTER:
-            await self._end()
+            await self.end()
         if fault is Fault.LOST_ANSWER:
             raise ApiUnreachable("the answer was lost")
         if fault is Fault.OVERTAKEN:
             self.overtake()
         return answer
 
+    def fate(self) -> Fault | None:
+        """What the next request of a pass meets."""
+        fault = self.fates.pop(self.count, None)
+        self.count += 1
+        if fault:
+            self.struck.append(fault)
+        return fault
+
     async def watch(
         self, path: str, params: Mapping[str, str], *, patience: float, opened: asyncio.Event
     ) -> AsyncIterator[Body]:
         """Events of one kind that have the label; begins with all that is there."""
-        await self._pass(REQUEST_TIMEOUT)
+        await self.go(REQUEST_TIMEOUT)
         plural, (_, _, wanted) = path.rpartition("/")[2], params["labelSelector"].partition("=")
         cut, news = self._cut, asyncio.Event()
-        position = len(self._world.api.events)
-        for body in self._world.every(plural):
+        position = len(self.world.api.events)
+        for body in self.world.every(plural):
             if body["metadata"]["labels"].get(LABEL_OPERATION_UID) == wanted:
                 yield {"type": "ADDED", "object": body}
         opened.set()
@@ -126,7 +132,7 @@ class Line(Cluster):
         try:
             async with asyncio.timeout(patience):
                 while True:
-                    events, position = self._world.api.events[position:], len(self._world.api.events)
+                    events, position = self.world.api.events[position:], len(self.world.api.events)
                     for kind, what, body in events:
                         if what == plural and body["metadata"].get("labels", {}).get(LABEL_OPERATION_UID) == wanted:
                             yield {"type": kind, "object": body}
@@ -165,9 +171,10 @@ class Line(Cluster):
             if not future.done():
                 future.set_result(None)
 
-    async def _pass(self, patience: float, *, hangs: bool = False) -> None:
+    async def go(self, patience: float, *, hangs: bool = False) -> None:
+        """On its way; returns once it has arrived. Raises ApiUnreachable where that takes longer than `patience`."""
         if self.dead:
-            await self._end()
+            await self.end()
         if not self.held and not hangs:
             await asyncio.sleep(0)  # others may go first
             return
@@ -182,7 +189,7 @@ class Line(Cluster):
             if not hangs:
                 self.waiting.remove(waiting)
 
-    async def _end(self) -> None:
+    async def end(self) -> None:
         """The process ends here and now; what it was doing is never finished."""
         if self.dead:
             raise asyncio.CancelledError
@@ -200,8 +207,8 @@ class Line(Cluster):
             return str(involved["uid"]) if involved["kind"] == OPERATION_KIND else ""
         kind, _, name = path.removesuffix("/status").rpartition("/")
         if kind.endswith(f"/{OPERATION_PLURAL}"):
-            return self._world.uid_of(name)
+            return self.world.uid_of(name)
         if kind.endswith("/jobs"):
-            job = self._world.api.find("jobs", name)
+            job = self.world.api.find("jobs", name)
             return str(job["metadata"]["labels"].get(LABEL_OPERATION_UID, "")) if job else f"owner of {name}"
         return ""

@@ -11,6 +11,9 @@ where it leaves none, one is. Nothing of `alo_operator.desired` is used here: bo
     apply other     taken          refused                       refused
     cancel          missing        taken; the work is stopped    taken; recorded, changes nothing
     pause, resume   missing        taken                         taken; changes nothing
+    subscribe,      missing        taken                         taken; who came is told, who left is not
+    unsubscribe
+    tell again      missing        taken                         taken; those who were told are told once more
     delete          missing        taken; the work is stopped    taken; the record goes
 """
 
@@ -35,6 +38,9 @@ class Verb(StrEnum):
     DELETE = "delete"
     PAUSE = "pause"
     RESUME = "resume"
+    SUBSCRIBE = "subscribe"
+    UNSUBSCRIBE = "unsubscribe"
+    TELL_AGAIN = "tell again"
 
 
 class Answer(StrEnum):

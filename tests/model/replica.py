@@ -17,7 +17,10 @@ from alo_operator.controller import options, startup
 from alo_operator.controller.app import App
 from tests.model.faults import Fault
 from tests.model.line import Line, Request
+from tests.model.mail import Mail
+from tests.model.receivers import Message
 from tests.model.simulation import Simulation, Tasks
+from tests.model.telling import SCHEDULE
 from tests.model.world import Body, World
 
 _RUNNING: contextvars.ContextVar[Replica] = contextvars.ContextVar("running")
@@ -39,8 +42,8 @@ def stand_in_for_kopf(patched: pytest.MonkeyPatch) -> None:
 class Replica:
     """One replica, process after process; what survives a crash is only what the API server has.
 
-    `sent` is told of each request, with this replica; `refused` of each answer 422. `position` is the number of API
-    events that were delivered to the process or given up.
+    `sent` is told of each request and `posted` of each message, with this replica; `refused` of each answer 422.
+    `position` is the number of API events that were delivered to the process or given up.
     """
 
     def __init__(
@@ -49,9 +52,11 @@ class Replica:
         sim: Simulation,
         identity: str,
         sent: Callable[[Replica, Request], None],
+        posted: Callable[[Replica, Message], None],
         refused: Callable[[Request, str], None],
     ) -> None:
         self._world, self._sim, self._sent, self._refused = world, sim, sent, refused
+        self._posted = posted
         self.identity = identity
         self.crashes = 0
         self.alive = False
@@ -74,11 +79,13 @@ class Replica:
         given = options.parse(
             [
                 *("run", "--all-namespaces", "--http-address=127.0.0.1:0", "--identity", self.identity),
-                *("--lease-duration=30s", "--lease-retry=3s"),
+                *("--lease-duration=30s", "--lease-retry=3s", f"--delivery-schedule={SCHEDULE}"),
             ]
         )
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(application, "Cluster", lambda *_, **__: self._line)
+            mail = Mail(self._line, lambda message: self._posted(self, message))
+            patched.setattr(application, "Transport", lambda *_, **__: mail)
             self.app = App(given)
         self._handlers: dict[str, Callable[..., Any]] = {}
         self._stopping = asyncio.Event()
@@ -110,7 +117,7 @@ class Replica:
             return
         self.line.release()
         self._stopping.set()
-        self._sim.pass_time(12)
+        self._sim.pass_time(22)
         self._sim.loop.set_exception_handler(self._sim.note)
         assert self._process.done() or not self.alive, "the process does not end"
         self.alive, self.line.dead = False, True

@@ -20,12 +20,14 @@ from hypothesis.stateful import (
 from alo_operator.api.phases import Phase
 from tests.model.faults import Fault
 from tests.model.life import KINDS, Life
+from tests.model.receivers import Temper
 from tests.model.reference import Answer, Verb, answer_to
 
 POLICIES = ("Background", "Foreground", "Orphan")
 MANNERS = ("dies", "hands over", "ignores")
 KIND = ("plain", "plain", "templated", *KINDS)
 RETENTIONS = ({"job": "5s"}, {"record": "15s"}, {"job": "1h", "record": "1h"}, None)
+TEMPERS = tuple(Temper)
 WHICH = range(6)
 REPLICAS = (1, 2)
 STEPS = 40
@@ -34,7 +36,7 @@ WORKERS = (
     *("progress", "result handed in", "evicted", "node gone", "lost pod"),
 )
 
-
+TOLD = ("Delivered", "DeadLettered", "gone", "tried in vain", "given up", "told again")
 OTHERS = (
     *("crashes", "time jumped", "news lost", "watches cut", "template made", "limit raised", "template deleted"),
     *("Job let go", "record let go", *(f"Job deleted by hand ({policy})" for policy in POLICIES)),
@@ -62,12 +64,15 @@ class Reached:
 
     def __init__(self):
         self.phases, self.verbs, self.workers, self.faults, self.others = (Counter() for _ in range(5))
+        self.told, self.receivers = Counter(), Counter()
 
     def add(self, life):
         self.phases.update(life.laws.phases)
         self.verbs.update(life.world.verbs)
         self.workers.update(life.machinery.seen)
         self.faults.update(life.struck())
+        self.told.update(life.laws.telling.seen)
+        self.receivers.update(life.world.receivers.seen)
         self.others["crashes"] += sum(replica.crashes for replica in life.replicas)
         self.others.update({f"{kind} let go": count for kind, count in life.laws.let_go.items()})
         self.others[f"{life.laws.most_at_once} of the template at once"] += 1
@@ -76,6 +81,7 @@ class Reached:
     def table(self):
         rows = [("phase", *self._row(self.phases)), ("worker", *self._row(self.workers))]
         rows += [("verb", f"{verb}: {answer}", count) for (verb, answer), count in sorted(self.verbs.items())]
+        rows += [("told", *self._row(self.told)), ("receiver", *self._row(self.receivers))]
         rows += [("fault", *self._row(self.faults)), ("other", *self._row(self.others))]
         return "\n".join("  ".join(str(cell) for cell in row) for row in rows)
 
@@ -106,8 +112,8 @@ class AnyLife(RuleBasedStateMachine):
     def create(self, kind):
         self.life.create(kind)
 
-    @move(verb=tuple(Verb), which=WHICH, policy=POLICIES)
-    def ask(self, verb, which, policy):
+    @move(verb=tuple(Verb), which=WHICH, policy=POLICIES, temper=TEMPERS)
+    def ask(self, verb, which, policy, temper):
         """What a caller hears is what the reference says."""
         name, world = self.name(which), self.life.world
         record = world.operation(name)
@@ -117,6 +123,8 @@ class AnyLife(RuleBasedStateMachine):
             Verb.CANCEL: spec.get("cancel") == {"reason": "withdrawn"},
             Verb.PAUSE: spec.get("suspend") is True,
             Verb.RESUME: spec.get("suspend") is False,
+            Verb.SUBSCRIBE: world.subscribes(name, temper),
+            Verb.UNSUBSCRIBE: not world.subscribes(name, temper),
         }
         do = {
             Verb.CREATE: lambda: world.create(name, KINDS[self.life.kinds[name]]),
@@ -125,6 +133,9 @@ class AnyLife(RuleBasedStateMachine):
             Verb.CANCEL: lambda: world.cancel(name),
             Verb.PAUSE: lambda: world.pause(name),
             Verb.RESUME: lambda: world.resume(name),
+            Verb.SUBSCRIBE: lambda: world.subscribe(name, temper),
+            Verb.UNSUBSCRIBE: lambda: world.unsubscribe(name, temper),
+            Verb.TELL_AGAIN: lambda: world.tell_again(name, temper if world.subscribes(name, temper) else "*"),
             Verb.DELETE: lambda: world.delete(name, policy),
         }
         heard = do[verb]()
@@ -147,7 +158,7 @@ class AnyLife(RuleBasedStateMachine):
         else:
             REACHED.others["template deleted"] += self.life.world.take_template_away()
 
-    @move(what=["quota", "job", "evict", "dies", "removed"], which=WHICH, how=range(3))
+    @move(what=["quota", "job", "evict", "dies", "removed", "receivers"], which=WHICH, how=range(3))
     def somebody_interferes(self, what, which, how):
         name, life = self.name(which), self.life
         if what == "quota":
@@ -156,6 +167,8 @@ class AnyLife(RuleBasedStateMachine):
             REACHED.others[f"Job deleted by hand ({POLICIES[how]})"] += life.world.delete_job_by_hand(
                 name, POLICIES[how]
             )
+        elif what == "receivers":
+            life.world.receivers.up = how == 0
         elif what == "evict":
             life.machinery.evict(name)
         elif what == "dies":
@@ -326,6 +339,8 @@ def test_every_phase_verb_and_fault_is_met():
     assert REACHED.verbs[Verb.APPLY_SAME, Answer.UNCHANGED]
     assert set(REACHED.faults) == {fault.name.lower() for fault in Fault}
     assert all(REACHED.workers[what] for what in WORKERS)
+    assert set(REACHED.receivers) == set(Temper)
+    assert all(REACHED.told[what] for what in TOLD)
     assert all(REACHED.others[what] for what in OTHERS)
 
 

@@ -8,6 +8,7 @@ import pytest
 from alo_operator.api.phases import Phase
 from tests.model.faults import Fault
 from tests.model.life import KINDS, Life
+from tests.model.receivers import Temper
 from tests.model.reference import ENDS
 
 MOST_REQUESTS = 20  # that the operator makes in any story
@@ -35,6 +36,17 @@ def ends(life, name, exit_code=0):
 
 def ended(life, name, *, starts=True):
     life.goes_on_until(lambda: life.phase(name) in {*ENDS, None}, starts=starts)
+
+
+def hears(life, name, times=1):
+    """Until all who subscribe have taken the outcome, `times` times at least, and status says so."""
+
+    def heard():
+        record = life.world.operation(name)
+        told = [entry["state"] == "Delivered" for entry in record["status"].get("deliveries", ())]
+        return told and all(told) and min(life.world.receivers.taken.values()) >= times
+
+    life.goes_on_until(heard)
 
 
 @told(Phase.SUCCEEDED)
@@ -193,6 +205,58 @@ def hands_in_its_result(life, name):
 @told(None, kind="kept shortly")
 def is_kept_shortly(life, name):
     ends(life, name)
+    life.goes_on_until(lambda: life.phase(name) is None)
+
+
+@told(Phase.SUCCEEDED, kind="told twice")
+def is_told(life, name):
+    ends(life, name)
+    hears(life, name)
+
+
+@told(Phase.SUCCEEDED, kind="told by and by")
+def is_told_by_and_by(life, name):
+    ends(life, name)
+    hears(life, name)
+
+
+@told(Phase.SUCCEEDED)
+def is_told_late_and_again(life, name):
+    ends(life, name)
+    life.world.subscribe(name, Temper.TAKES)
+    hears(life, name)
+    life.world.tell_again(name)
+    hears(life, name, times=2)
+
+
+@told(Phase.FAILED, kind="told in vain")
+def is_told_in_vain_until_somebody_unsubscribes(life, name):
+    ends(life, name, 3)
+    life.goes_on_until(lambda: life.world.receivers.seen[Temper.DEAD])
+    life.world.unsubscribe(name, Temper.DEAD)
+
+
+@told(None, kind="told")
+def is_withdrawn_and_told(life, name):
+    life.begins(name)
+    life.world.delete(name)
+    ended(life, name)
+    life.goes_on_until(lambda: life.phase(name) is None)
+
+
+@told(None, kind="told nothing")
+def is_withdrawn_and_told_nothing(life, name):
+    ends(life, name)
+    life.world.delete(name)
+    life.goes_on_until(lambda: life.phase(name) is None)
+
+
+@told(None, kind="told and let go")
+def is_told_and_let_go(life, name):
+    life.world.receivers.up = False
+    ends(life, name)
+    life.goes_on(20)
+    life.world.receivers.up = True
     life.goes_on_until(lambda: life.phase(name) is None)
 
 

@@ -12,8 +12,9 @@ from collections import Counter
 from functools import partial
 from typing import Any, Final
 
-from alo_operator.api.names import LABEL_OPERATION_UID, OPERATION_PLURAL, TEMPLATE_PLURAL
+from alo_operator.api.names import LABEL_OPERATION_UID, OPERATION_PLURAL, REDELIVER_ANNOTATION, TEMPLATE_PLURAL
 from alo_operator.errors import AlreadyExists, BadRequest, Forbidden, NotFound
+from tests.model.receivers import Receivers, Temper, callback
 from tests.model.reference import Answer, Verb
 from tests.support.memory_api import FOREGROUND, MemoryApi
 
@@ -40,6 +41,7 @@ class World:
 
     def __init__(self) -> None:
         self.api = MemoryApi()
+        self.receivers = Receivers()
         self.quota_full = False
         self.by_hand: set[str] = set()
         self.may_run_twice: set[str] = set()  # operations whose Job was deleted by hand before any status named it
@@ -95,6 +97,31 @@ class World:
 
     def resume(self, name: str) -> Answer:
         return self._said(Verb.RESUME, self._change(name, {"suspend": False}))
+
+    def subscribes(self, name: str, temper: Temper) -> bool:
+        """Whether the receiver of that temper is among the operation's callbacks."""
+        found = self.operation(name)
+        return found is not None and callback(temper) in found["spec"].get("callbacks", ())
+
+    def subscribe(self, name: str, temper: Temper) -> Answer:
+        """One callback more."""
+        others = self._callbacks_but(name, temper)
+        return self._said(Verb.SUBSCRIBE, self._change(name, {"callbacks": [*others, callback(temper)]}))
+
+    def unsubscribe(self, name: str, temper: Temper) -> Answer:
+        """One callback less."""
+        others = self._callbacks_but(name, temper)
+        return self._said(Verb.UNSUBSCRIBE, self._change(name, {"callbacks": others or None}))
+
+    def tell_again(self, name: str, which: str = "*") -> Answer:
+        """Somebody asks that a callback, or all (`*`), be told once more."""
+        found = self.operation(name)
+        if found is None:
+            return self._said(Verb.TELL_AGAIN, Answer.MISSING)
+        asked = {REDELIVER_ANNOTATION: f"{which}@{next(self._numbers)}"}
+        self.bothered.add(found["metadata"]["uid"])
+        self.api.change(OPERATION_PLURAL, name, lambda body: body["metadata"].update(annotations=asked))
+        return self._said(Verb.TELL_AGAIN, Answer.TAKEN)
 
     def edit(self, name: str, ready_when: str) -> None:
         """A caller changes something that may change and asks for nothing."""
@@ -257,6 +284,11 @@ class World:
         except NotFound:
             return Answer.MISSING
         return Answer.TAKEN
+
+    def _callbacks_but(self, name: str, temper: Temper) -> list[Body]:
+        found = self.operation(name)
+        callbacks: list[Body] = found["spec"].get("callbacks", []) if found else []
+        return [entry for entry in callbacks if entry["name"] != temper]
 
     def _said(self, verb: Verb, answer: Answer) -> Answer:
         self.verbs[verb, answer] += 1

@@ -31,7 +31,7 @@ class Breaker:
     An attempt may be made without `admit` (the last round of a deletion is); its outcome counts all the same.
     """
 
-    __slots__ = ("_failures", "_open_until", "_openings", "_paused_until", "_probe_until")
+    __slots__ = ("_failures", "_open_until", "_openings", "_paused_until", "_probe_until", "down_since")
 
     def __init__(self) -> None:
         self._failures = 0
@@ -39,6 +39,7 @@ class Breaker:
         self._open_until: float | None = None
         self._probe_until: float | None = None
         self._paused_until: float | None = None
+        self.down_since: float | None = None  # when it was opened; None while it is not open
 
     @property
     def is_open(self) -> bool:
@@ -68,7 +69,7 @@ class Breaker:
     def succeeded(self, now: float) -> None:
         """The destination has answered: all is forgotten but a pause that it asked for."""
         self._failures = self._openings = 0
-        self._open_until = self._probe_until = None
+        self._open_until = self._probe_until = self.down_since = None
 
     def failed(self, now: float, jitter: float) -> None:
         """An attempt has failed. `jitter` in [0, 1): an even spread shortens the wait by up to a fifth."""
@@ -95,5 +96,7 @@ class Breaker:
         # The exponent is bounded: 2.0 to a power past 1023 is an error, and LONGEST is reached long before.
         length = min(SHORTEST * 2.0 ** min(self._openings, 16), LONGEST)
         self._openings += 1
+        if self.down_since is None:
+            self.down_since = now
         self._open_until = now + length * (1 - jitter / 5)
         self._probe_until = None

@@ -134,7 +134,7 @@ def _data(subject: Subject, status: OperationStatus) -> dict[str, Any]:
         completion_time=status.completion_time,
         result=status.result,
         failure=status.failure,
-        cancellation=status.cancellation,
+        cancellation=status.cancellation if _cancelled(status) else None,
         attempts=status.attempts,
     )
     data = to_wire(shown)
@@ -144,6 +144,16 @@ def _data(subject: Subject, status: OperationStatus) -> dict[str, Any]:
     if subject.template:
         data["template"] = subject.template
     return data
+
+
+def _cancelled(status: OperationStatus) -> bool:
+    """Whether the cancellation on record had any effect.
+
+    One that came too late may be recorded after the first attempt, and every attempt is to send the same bytes.
+    """
+    if status.phase in (Phase.CANCELLED, Phase.TIMED_OUT):
+        return True
+    return status.cancellation is not None and status.cancellation.deliver_time is not None
 
 
 def _with_value(result: dict[str, Any], value: Any) -> dict[str, Any]:

@@ -177,15 +177,19 @@ def _after(entry: Delivery, answer: Answer, seed: str, now: datetime, schedule: 
 def _expired(
     observed: Observed, status: OperationStatus, quiet: Iterable[str], now: datetime, schedule: Schedule
 ) -> OperationStatus:
-    """`status`, in which those are given up whose destination was held for longer than all attempts would have taken.
+    """`status`, in which those are given up whose destination was down for longer than all attempts would have taken.
 
-    Only of what is held: whatever was due while no operator ran gets its attempt.
+    Only of what is held for that reason, and only for the time that it was seen down: whatever was due while no
+    operator ran gets its attempt.
     """
     held = {name for name, until in observed.notes.held if until > now} - set(quiet)
+    down = {name: since for name, since in observed.notes.down if name in held}
 
     def over(entry: Delivery) -> bool:
-        since = entry.next_attempt_time or now
-        return entry.state is _PENDING and entry.name in held and now >= since + schedule.remaining(entry.attempts)
+        if entry.state is not _PENDING or entry.name not in down:
+            return False
+        since = max(entry.next_attempt_time or now, down[entry.name])
+        return now >= since + schedule.remaining(entry.attempts)
 
     said = f"{DeliveryError.DESTINATION_FAILED}: it failed for others so often that this one was not tried any more"
     entries = tuple(

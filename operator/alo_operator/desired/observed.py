@@ -170,6 +170,7 @@ class Notes:
     sending: frozenset[str] = frozenset()  # callbacks in the sender's hands
     answers: tuple[Answer, ...] = ()  # of callbacks; not in status yet
     held: tuple[tuple[str, datetime], ...] = ()  # callbacks whose destination is not to be asked before that time
+    down: tuple[tuple[str, datetime], ...] = ()  # those of them whose destination fails for everybody, and since when
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,7 @@ class Sender:
         line = self._lines.line(item.operation.namespace, origin, now)
         pause = None if item.last else line.breaker.held(now)
         if pause is not None:
-            self._settle(item, pause)
+            self._settle(item, pause, line)
         elif self._lines.add(line, item):
             self._hands.setdefault(item.operation.uid, {})[item.callback.name] = line, item
         else:
@@ -148,7 +148,7 @@ class Sender:
         if pause is None:
             return
         for item in self._lines.withdraw(line, [key for key, item in line.waiting.items() if not item.last]):
-            self._settle(item, pause)
+            self._settle(item, pause, line)
 
     def _go(self) -> None:
         while found := self._lines.take():
@@ -167,7 +167,7 @@ class Sender:
             outcome = _answer(item, Reply(error=DeliveryError.INTERNAL_ERROR, said="see the operator's log"))
         finally:
             self._lines.done(line)
-        self._settle(item, outcome)
+        self._settle(item, outcome, line)
         self._hold_back(line)
         self._go()
 
@@ -216,7 +216,7 @@ class Sender:
 
     # -- what came of it
 
-    def _settle(self, item: Item, outcome: Answer | float) -> None:
+    def _settle(self, item: Item, outcome: Answer | float, line: Line | None = None) -> None:
         self._let_go(item)
         uid, name = item.key
         if self._records.operation(uid) is None:
@@ -227,7 +227,8 @@ class Sender:
                 shown = {"uid": uid, "callback": name, "error": outcome.error}
                 logger.info("a callback could not be told", extra=shown)
         else:
-            self._note(uid, sent=[name], held_until=clock.now() + timedelta(seconds=_spread(outcome)))
+            until = clock.now() + timedelta(seconds=_spread(outcome))
+            self._note(uid, sent=[name], held_until=until, down_since=_down_since(line))
         self._wake(uid, item.last)
 
     def _let_go(self, item: Item) -> None:
@@ -246,17 +247,23 @@ class Sender:
         sent: Sequence[str] = (),
         answer: Answer | None = None,
         held_until: datetime | None = None,
+        down_since: datetime | None = None,
     ) -> None:
         notes = self._records.notes(uid)
         sending = frozenset(sending)
-        held = tuple((name, until) for name, until in notes.held if name not in sending and name not in sent)
+        changed = sending | set(sent)
+        held = tuple((name, until) for name, until in notes.held if name not in changed)
+        down = tuple((name, since) for name, since in notes.down if name not in changed)
         if held_until:
             held += tuple((name, held_until) for name in sent)
+        if down_since:
+            down += tuple((name, down_since) for name in sent)
         notes = replace(
             notes,
             sending=(notes.sending | sending) - frozenset(sent),
             answers=(*notes.answers, answer) if answer else notes.answers,
             held=held,
+            down=down,
         )
         self._records.note(uid, notes)
 
@@ -293,6 +300,14 @@ def _teach(line: Line, reply: Reply, *, hurried: bool) -> bool:
     if reply.retry_after:
         line.breaker.pause(now, reply.retry_after)
     return True
+
+
+def _down_since(line: Line | None) -> datetime | None:
+    """Since when a line is held back because its destination is down; None where that is not why."""
+    now = clock.monotonic()
+    if line is None or line.breaker.down_since is None or line.breaker.held(now) is None:
+        return None
+    return clock.now() - timedelta(seconds=now - line.breaker.down_since)
 
 
 def _spread(seconds: float) -> float:

@@ -64,6 +64,17 @@ def test_a_probe_that_gets_through_closes_it():
     assert breaker.held(12) == 10.0
 
 
+def test_a_destination_is_down_from_its_opening_until_a_probe_gets_through():
+    """Failed probes between do not begin it anew."""
+    breaker = opened()
+    assert breaker.down_since == 0
+    assert breaker.admit(10)
+    breaker.failed(11, 0.0)
+    assert breaker.down_since == 0
+    breaker.succeeded(40)
+    assert breaker.down_since is None
+
+
 def test_each_failed_probe_doubles_the_wait_up_to_five_minutes():
     """However long the destination is down."""
     breaker, now, waits = opened(), 0.0, []

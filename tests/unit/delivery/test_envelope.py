@@ -197,3 +197,13 @@ def test_a_status_without_an_end_time_is_still_told(format_):
 
     assert sent.keys() & {"time", "timestamp"} == set()
     assert sent["data"]["phase"] == "Succeeded"
+
+
+def test_a_cancellation_that_came_too_late_changes_no_message():
+    """It may be recorded between two attempts; one that stopped the work is told."""
+    asked = {"requestTime": "2026-03-01T12:00:59Z", "source": "Spec", "settleTime": "2026-03-01T12:01:00Z"}
+    told = {**asked, "deliverTime": "2026-03-01T12:00:59Z"}
+
+    assert body(make_status("Succeeded", cancellation=asked)) == body(make_status("Succeeded"))
+    assert body(make_status("Failed", cancellation=told))["data"]["cancellation"] == told
+    assert body(make_status("Cancelled", cancellation=asked))["data"]["cancellation"] == asked

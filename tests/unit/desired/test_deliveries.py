@@ -140,15 +140,25 @@ def test_a_held_destination_is_waited_for_without_a_word():
     assert decide(operation, held=(("a", at(END + 30)),)) == Plan(wake=at(END + 30))
 
 
-def test_what_is_held_for_longer_than_all_attempts_would_take_is_given_up():
+def test_what_is_down_for_longer_than_all_attempts_would_take_is_given_up():
     """A destination that fails for everybody does not keep its messages for ever."""
     operation = settled("a", a={"nextAttemptTime": "2026-03-01T12:01:00Z"})
     late = END + 10 * 3600
 
-    decided = decide(operation, late, held=(("a", at(late + 30)),))
+    decided = decide(operation, late, held=(("a", at(late + 30)),), down=(("a", at(END)),))
 
     assert states(decided) == {"a": "DeadLettered"}
     assert decide(operation, late).steps == (SendCallbacks(("a",)),), "what nobody held back gets its attempt"
+
+
+@pytest.mark.promise("DELIVERY-1", "DELIVERY-7")
+@pytest.mark.parametrize("down", [(), (("a", at(END + 10 * 3600 - 5)),)])
+def test_what_waited_for_an_operator_is_not_given_up_before_it_was_tried(down):
+    """Long due, and held back for a moment only, by the sender or by a destination that has failed just now."""
+    operation = settled("a", a={"nextAttemptTime": "2026-03-01T12:01:00Z"})
+    late = END + 10 * 3600
+
+    assert decide(operation, late, held=(("a", at(late + 30)),), down=down) == Plan(wake=at(late + 30))
 
 
 # -- changes after the end

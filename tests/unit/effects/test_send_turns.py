@@ -89,6 +89,7 @@ def test_what_waits_for_a_destination_that_goes_down_is_put_off_at_once():
     tried = [found for found in notes if found.answers]
     assert THRESHOLD <= len(tried) <= lines.AT_ONCE_LINE + THRESHOLD
     assert all(bool(found.answers) != bool(found.held) for found in notes)
+    assert all(bool(found.down) == bool(found.held) for found in notes), "and why"
 
 
 def test_a_line_has_an_end(monkeypatch):
@@ -101,10 +102,12 @@ def test_a_line_has_an_end(monkeypatch):
             for uid in uids:
                 place.offer(uid, "a")
             held = [dict(place.notes(uid).held) for uid in uids]
-            return [(found["a"] - clock.now()).total_seconds() for found in held if found]
+            pauses = [(found["a"] - clock.now()).total_seconds() for found in held if found]
+            return pauses, [place.notes(uid).down for uid in uids]
 
-        pauses = play(scene)
+        pauses, downs = play(scene)
 
+    assert not any(downs), "that says nothing against the destination"
     assert len(pauses) == 24 - lines.AT_ONCE_LINE - 3
     assert all(4 < pause < 19 for pause in pauses)
 
