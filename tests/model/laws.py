@@ -15,7 +15,7 @@ from tests.model.machinery import operation_of
 from tests.model.receivers import Message
 from tests.model.reference import PROMISE_IN, Limits, PromiseModel, Teller
 from tests.model.replica import Defects, Replica
-from tests.model.telling import ENDED, TellingLaws
+from tests.model.telling import TellingLaws, all_told
 from tests.model.world import IMPOSSIBLE_IMAGE, World, live, owner_uid
 
 Body = dict[str, Any]
@@ -269,8 +269,9 @@ class Laws:
             assert unseen or status["observedGeneration"] == meta["generation"], f"a change was not taken in: {where}"
             if status["promise"] != "Pending":
                 self.telling.hold_when_caught_up(body)
-                over = all(entry["state"] in ENDED for entry in status.get("deliveries", ()))
-                assert not over or FINALIZER not in meta.get("finalizers", ()), f"keeps its finalizer: {where}"
+                assert not all_told(body) or FINALIZER not in meta.get("finalizers", ()), (
+                    f"keeps its finalizer: {where}"
+                )
                 continue
             # A pod on a dead node is given up by the clock on the wall, and later where that was set back.
             must = promise.must_settle() and not self._set_back and uid not in self._world.may_run_twice
@@ -301,7 +302,7 @@ class Laws:
 
     def _kept_no_longer(self, body: Body) -> None:
         uid, name, promise = body["metadata"]["uid"], body["metadata"]["name"], self.promises[body["metadata"]["uid"]]
-        if promise.settled_at and promise.keep_record:
+        if promise.settled_at and promise.keep_record and all_told(body):
             late = clock.now() > promise.settled_at + promise.keep_record + LOOKED_OVER
             assert not late, f"{name} should be gone: {promise}"
         if promise.settled_at and promise.keep_job:

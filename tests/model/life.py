@@ -232,8 +232,7 @@ class Life:
 
     def _telling(self) -> bool:
         """Whether somebody is still to be told."""
-        entries = (each for body in self.world.every(OPERATION_PLURAL) for each in body["status"].get("deliveries", ()))
-        return any(each["state"] == "Pending" for each in entries)
+        return any(self.laws.telling.waiting(body) for body in self.world.every(OPERATION_PLURAL))
 
     def _hold_the_budget(self) -> None:
         for name, kind in self.kinds.items():

@@ -148,15 +148,27 @@ class TellingLaws:
         assert sorted(entry["name"] for entry in entries) == wanted, f"deliveries do not follow: {where}"
         asked = meta.get("annotations", {}).get(REDELIVER_ANNOTATION)
         assert not asked or not entries or status.get("redelivery") == asked, f"not told again: {where}"
-        if any(entry["state"] not in ENDED for entry in entries):
+        if not all_told(body):
             assert FINALIZER in meta.get("finalizers", ()), f"no finalizer while somebody is to be told: {where}"
+
+    def waiting(self, body: Body) -> list[Body]:
+        """The deliveries of an operation that are to be over, given time.
+
+        Where the clock was set back, what was to be sent again waits until it shows that time once more.
+        """
+        waiting = [entry for entry in body["status"].get("deliveries", ()) if entry["state"] not in ENDED]
+        return [each for each in waiting if not self.set_back or _time(each["nextAttemptTime"]) <= clock.now()]
 
     def hold_at_rest(self, body: Body) -> None:
         """Law 5."""
         self.hold_when_caught_up(body)
-        entries = body["status"].get("deliveries", [])
-        waiting = [entry for entry in entries if entry["state"] not in ENDED]
+        waiting = self.waiting(body)
         assert not waiting, f"{body['metadata']['name']}: never told: {waiting}"
+
+
+def all_told(body: Body) -> bool:
+    """Whether every delivery of an operation is over."""
+    return all(entry["state"] in ENDED for entry in body["status"].get("deliveries", ()))
 
 
 def _time(text: str) -> datetime:

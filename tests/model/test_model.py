@@ -1,7 +1,6 @@
 """The operator's decisions and writes in every order of events, faults and crashes that Hypothesis finds."""
 
 import random
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -20,6 +19,7 @@ from hypothesis.stateful import (
 from alo_operator.api.phases import Phase
 from tests.model.faults import Fault
 from tests.model.life import KINDS, Life
+from tests.model.reached import Reached
 from tests.model.receivers import Temper
 from tests.model.reference import Answer, Verb, answer_to
 
@@ -57,36 +57,6 @@ def move(when=lambda _: True, **choices):
 def troubled(player):
     """Whether things may go wrong that plain operations need not bear within their budget."""
     return not player.calm
-
-
-class Reached:
-    """What a whole run has come to: the coverage that is asserted of it."""
-
-    def __init__(self):
-        self.phases, self.verbs, self.workers, self.faults, self.others = (Counter() for _ in range(5))
-        self.told, self.receivers = Counter(), Counter()
-
-    def add(self, life):
-        self.phases.update(life.laws.phases)
-        self.verbs.update(life.world.verbs)
-        self.workers.update(life.machinery.seen)
-        self.faults.update(life.struck())
-        self.told.update(life.laws.telling.seen)
-        self.receivers.update(life.world.receivers.seen)
-        self.others["crashes"] += sum(replica.crashes for replica in life.replicas)
-        self.others.update({f"{kind} let go": count for kind, count in life.laws.let_go.items()})
-        self.others[f"{life.laws.most_at_once} of the template at once"] += 1
-        self.others["lives"] += 1
-
-    def table(self):
-        rows = [("phase", *self._row(self.phases)), ("worker", *self._row(self.workers))]
-        rows += [("verb", f"{verb}: {answer}", count) for (verb, answer), count in sorted(self.verbs.items())]
-        rows += [("told", *self._row(self.told)), ("receiver", *self._row(self.receivers))]
-        rows += [("fault", *self._row(self.faults)), ("other", *self._row(self.others))]
-        return "\n".join("  ".join(str(cell) for cell in row) for row in rows)
-
-    def _row(self, counts):
-        return (", ".join(f"{name} {count}" for name, count in sorted(counts.items())),)
 
 
 REACHED = Reached()
@@ -318,7 +288,7 @@ def throw_dice(seeds):
             raise AssertionError("\n".join([f"{error}", f"dice {seed}:", *moves])) from error
 
 
-@pytest.mark.promise("OPER-1", "ID-6", "STATUS-2", "STATUS-5", "CANCEL-6")
+@pytest.mark.promise("OPER-1", "ID-6", "STATUS-2", "STATUS-5", "CANCEL-6", "DELIVERY-1", "DELIVERY-2", "DELIVERY-3")
 @pytest.mark.timeout(900)  # a failure is made small before it is shown
 def test_the_laws_hold_in_every_order_of_things():
     """Random sequences break no law, and all end as the reference promise says."""
@@ -327,7 +297,7 @@ def test_the_laws_hold_in_every_order_of_things():
     assert REACHED.phases[Phase.SUCCEEDED]
 
 
-@pytest.mark.promise("OPER-1", "OPER-2", "OPER-3", "RETAIN-4")
+@pytest.mark.promise("OPER-1", "OPER-2", "OPER-3", "RETAIN-4", "DELIVERY-1", "DELIVERY-10", "DELIVERY-12")
 def test_every_phase_verb_and_fault_is_met():
     """Lives by dice break no law either; together they reach each phase, do each verb, and suffer each fault."""
     throw_dice(range(150))

@@ -285,7 +285,7 @@ def test_a_life_ends_as_it_should(story):
     assert sum(reached[phase] for phase in ENDS) == 1, dict(reached)
 
 
-@pytest.mark.promise("OPER-1", "ID-6", "PAUSE-4")
+@pytest.mark.promise("OPER-1", "ID-6", "PAUSE-4", "DELIVERY-1")
 @pytest.mark.parametrize("story", STORIES)
 def test_a_fault_at_any_request_changes_no_end(story):
     """Tried at each request of the operator in turn: it dies, the answer is lost, or somebody writes just before."""
