@@ -22,11 +22,13 @@ class Mail:
 
     def __init__(self, line: Line, sending: Callable[[Message], None]) -> None:
         self._line, self._sending = line, sending
+        self._closed = False
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, *, patience: float, namespace: str = ""
     ) -> Reply:
         """One attempt; every failure is in the reply."""
+        assert not self._closed, "a message is sent over connections that are closed"
         message = Message(url, headers["webhook-id"], body, signed="webhook-signature" in headers)
         fault = self._line.fate()
         if not self._line.dead:
@@ -61,5 +63,6 @@ class Mail:
         return reply
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """No more messages."""
+        self._closed = True
         await asyncio.sleep(0)
