@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ class Receivers:
         temper, key = Temper(message.origin.partition(".")[0]), message.key
         self.seen[temper] += 1
         if temper is Temper.HANGS or (temper is Temper.SLOW and patience < SLOWLY):
-            await asyncio.sleep(patience)
+            await _passed(patience)
             return Reply(error=DeliveryError.TIMEOUT, said=f"no answer within {patience} s")
         if temper is Temper.DEAD or (temper is Temper.FLAPS and not self.up):
             return refused()
@@ -116,9 +117,16 @@ class Receivers:
         if temper is Temper.BUSY and self.sent[key] == 1:
             return Reply(429, DeliveryError.HTTP_ERROR, "429", PAUSE)
         if temper is Temper.SLOW:
-            await asyncio.sleep(SLOWLY)
+            await _passed(SLOWLY)
         self.taken[key] += 1
         return Reply(200)
+
+
+async def _passed(seconds: float) -> None:
+    """Until that much virtual time has passed."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.get_running_loop().create_future()
 
 
 def origin_of(url: str) -> str:

@@ -105,6 +105,8 @@ class World:
 
     def subscribe(self, name: str, temper: Temper) -> Answer:
         """One callback more."""
+        if self.subscribes(name, temper):
+            return self._said(Verb.SUBSCRIBE, Answer.UNCHANGED)
         others = self._callbacks_but(name, temper)
         return self._said(Verb.SUBSCRIBE, self._change(name, {"callbacks": [*others, callback(temper)]}))
 
