@@ -223,7 +223,9 @@ class PromiseModel:
         """What the result of a success may be, where it was not lost; `done` is what a worker writes at its end."""
         reported = {self.handed_in[pod] for pod in self.done_by & self.handed_in.keys()}
         said = {"done", "half"} if self.pod_deleted else {"done"}
-        return reported or said | set(self.handed_in.values())
+        if reported and self.done_by <= self.handed_in.keys():
+            return reported
+        return said | set(self.handed_in.values())  # the pod that counts may be one that reported nothing
 
     def partial_results(self) -> set[str]:
         """What a partial result may be."""
