@@ -26,7 +26,7 @@ ORDER: tuple[tuple[str, Load], ...] = (
     ("large", standing.large),
     ("standing", standing.levels),
 )
-WITHOUT_BARE = {"preset", "floor_events", "floor_writes"}  # too short to drift, or not compared with bare Jobs
+WITHOUT_BARE = {"preset", "floor_events", "floor_writes", "large"}  # too short to drift, or not compared with bare Jobs
 
 
 async def run(ground: Ground, sizes: Sizes, only: frozenset[str]) -> dict[str, Any]:

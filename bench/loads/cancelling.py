@@ -11,7 +11,7 @@ from bench.sizes import Sizes
 from bench.trail import quantiles
 from bench.watching import watched
 
-RUNS = 60.0  # seconds that the work would take: longer than it takes to start and to cancel
+RUNS = 45.0  # seconds that the work would take: longer than it takes to start and to cancel
 CANCEL = {"spec": {"cancel": {"reason": "measured"}}}
 
 
