@@ -235,8 +235,8 @@ def _settings() -> kopf.OperatorSettings:
     settings.persistence.finalizer = f"{GROUP}/kopf-unused"  # Kopf takes its own away, so it must not be ours
     settings.persistence.diffbase_storage = _NoDiffBase()
     settings.persistence.consistency_timeout = 0
-    # A page is in memory at once: 500 of the largest operations take some 150 MB. Yet few enough pages that all are read
-    # long before the API server forgets where it was.
+    # A page is in memory at once, and 500 of the largest operations take some 150 MB. Yet the pages are few enough to
+    # be read long before the API server forgets where the list was.
     settings.watching.chunk_size = 500
     settings.watching.label_selectors["batch", "v1", "jobs"] = f"{LABEL_MANAGED}={MANAGED_VALUE}"
     settings.watching.server_timeout = 570
