@@ -136,6 +136,28 @@ def test_a_dead_receiver_delays_nobody_else(api, cluster, namespace, operators, 
     one_dead_among_five(api, cluster, namespace, operators, key, receive, 60, PATIENCE)
 
 
+def killed_while_telling(api, cluster, namespace, operators, key, receive, count, kills):
+    """Kill the operator at random moments while messages are due, of which a third has to be sent more than once."""
+    chance = dice()
+    operator = operators.start(arguments=PATIENT, **LEASE)
+    receiver = receive()
+    receiver.next(*(answer(503) if chance.random() < 0.3 else answer(200) for _ in range(count)))
+    names = [f"op-{index:03d}" for index in range(count)]
+    with ThreadPoolExecutor(1) as background:
+        making = background.submit(create, cluster, namespace, names, [callback("hook", receiver.url)], 1)
+        wait_for(lambda: receiver.requests, 60, "the first message arrives", interval=0.01)
+        for _ in range(kills):
+            kill_after(operator, chance.uniform(0.2, 2.5))
+            operator.start()
+        making.result()
+
+    found = settled_and_told(api, namespace, names, ["hook"], PATIENCE)
+
+    wait_for(lambda: held(api, namespace) == 0, 30, "all are let go")
+    twice = arrived(receiver, "hook", found, key)
+    print(f"{count} messages, {kills} kills: each arrived; {len(receiver.requests)} attempts, {twice} beyond the first")
+
+
 @pytest.mark.promise("DELIVERY-1", "DELIVERY-3")
 def test_kills_at_any_moment_lose_no_message(api, cluster, namespace, operators, key, receive):
     """Two hundred messages and six kills: each message arrives, whatever was under way."""
