@@ -41,7 +41,7 @@ image: $(DEV) ## build the image of operator and gateway, with Docker, podman or
 demo: setup ## show the operator at work on the test cluster
 	@$(BIN)/python -m demo
 
-unit: $(DEV) ## tests without I/O
+unit: $(DEV) ## tests without a cluster, in seconds
 	$(PYTEST) tests/unit
 
 model: $(DEV) ## random sequences against the model
