@@ -1,4 +1,4 @@
-"""Many callbacks at once beside a dead receiver, and operators that die: nothing is lost."""
+"""Many callbacks at once, operators that die, and receivers that are away for long: nothing is lost."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +10,11 @@ import pytest
 from tests.cluster.providers import Capability
 from tests.support.api import Api
 from tests.support.callbacks import LOOPBACK, callback, problems, secret, signing_key
-from tests.support.killing import dice, kill, kill_after
+from tests.support.killing import dice, kill, kill_after, pass_time
 from tests.support.operations import operation, simulated_job
 from tests.support.receivers import answer, hang, receiving
 from tests.support.waiting import wait_for
-from tests.support.work import held
+from tests.support.work import held, pending
 
 pytestmark = [pytest.mark.needs(Capability.SIMULATED_NODES), pytest.mark.timeout(480)]
 
@@ -23,6 +23,8 @@ PATIENCE = 300  # seconds for all of it, on a machine that does much else
 LEASE = {"lease_duration": "4s", "lease_renew": "1s"}
 PATIENT = [*LOOPBACK, "--delivery-schedule", ",".join(["1s"] * 32), "--delivery-timeout", "5s"]
 NOT_NOW = answer(404)  # a failure that says nothing against the host: every message is tried
+DOWN = answer(503)
+AWAY = 70  # seconds: an operation whose next attempt is so far away rests
 
 
 @pytest.fixture
@@ -72,8 +74,18 @@ def settled_and_told(api, namespace, names, callbacks, timeout):
         )
         return f"{len(late)} of {len(names)} are not told: {states.most_common(8)}"
 
-    wait_for(lambda: not missing(), timeout, describe, interval=0.5)
+    wait_for(lambda: not missing(), timeout, describe, interval=max(0.5, len(names) / 250))
     return found
+
+
+def heard(receivers, count, timeout):
+    """Return when each receiver has had so many messages; asking them costs the API server nothing."""
+    wait_for(
+        lambda: all(len(one.ids) >= count for one in receivers),
+        timeout,
+        lambda: f"{count} messages are with each; {[len(one.ids) for one in receivers]}",
+        interval=0.5,
+    )
 
 
 def told(item, callbacks):
@@ -114,6 +126,7 @@ def one_dead_among_five(api, cluster, namespace, operators, key, receive, count,
     names = [f"op-{index:04d}" for index in range(count)]
     create(cluster, namespace, names, [callback("dead", dead.url), *callbacks])
 
+    heard(sound.values(), count, timeout)
     found = settled_and_told(api, namespace, names, list(sound), timeout)
 
     for name, receiver in sound.items():
@@ -134,6 +147,14 @@ def one_dead_among_five(api, cluster, namespace, operators, key, receive, count,
 def test_a_dead_receiver_delays_nobody_else(api, cluster, namespace, operators, key, receive):
     """Sixty operations with five callbacks each, one of them dead: the other four get every message."""
     one_dead_among_five(api, cluster, namespace, operators, key, receive, 60, PATIENCE)
+
+
+@pytest.mark.promise("DELIVERY-11")
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_a_dead_receiver_delays_nobody_else_of_a_thousand(api, cluster, namespace, operators, key, receive):
+    """A thousand operations with five callbacks each, one of them dead: as above."""
+    one_dead_among_five(api, cluster, namespace, operators, key, receive, 1000, 2 * PATIENCE)
 
 
 def killed_while_telling(api, cluster, namespace, operators, key, receive, count, kills):
@@ -165,6 +186,14 @@ def test_kills_at_any_moment_lose_no_message(api, cluster, namespace, operators,
 
 
 @pytest.mark.promise("DELIVERY-1")
+@pytest.mark.full
+@pytest.mark.timeout(900)
+def test_thirty_kills_lose_no_message(api, cluster, namespace, operators, key, receive):
+    """Thirty kills while six hundred messages are due: as above."""
+    killed_while_telling(api, cluster, namespace, operators, key, receive, 600, 30)
+
+
+@pytest.mark.promise("DELIVERY-1")
 def test_a_standby_tells_what_is_still_due(api, cluster, namespace, operators, key, receive):
     """The leader dies while all messages are due: the standby sends them, and no attempt is forgotten."""
     receiver = receive(NOT_NOW)
@@ -192,3 +221,50 @@ def test_a_standby_tells_what_is_still_due(api, cluster, namespace, operators, k
     arrived(receiver, "hook", found, key)
     after = attempts()
     assert {name: after[name] for name in names if after[name] <= before[name]} == {}
+
+
+@pytest.mark.promise("DELIVERY-1", "DELIVERY-11")
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_a_host_that_comes_back_gets_all_it_has_missed(api, cluster, namespace, operators, key, receive):
+    """While it is down it is asked now and then, not by every message; then all of them arrive."""
+    operators.start(arguments=[*LOOPBACK, "--delivery-schedule", ",".join(["5s"] * 32)])
+    receiver = receive(DOWN)
+    names = [f"op-{index:03d}" for index in range(100)]
+    create(cluster, namespace, names, [callback("hook", receiver.url)])
+    wait_for(lambda: not pending(api, namespace), 120, "all have ended")
+    pass_time(15)
+    meanwhile = len(receiver.requests)
+    receiver.always = answer(200)
+
+    found = settled_and_told(api, namespace, names, ["hook"], PATIENCE)
+
+    print(f"{meanwhile} attempts while it was down, for {len(names)} messages")
+    assert meanwhile < len(names) / 2
+    arrived(receiver, "hook", found, key)
+
+
+@pytest.mark.promise("DELIVERY-1")
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_a_receiver_that_is_away_for_minutes_is_told_when_it_is_back(api, cluster, namespace, operators, key, receive):
+    """Messages that are due later wait in the cluster, not in memory, through a restart and a handover."""
+    schedule = [*LOOPBACK, "--delivery-schedule", f"{AWAY}s,{AWAY}s,{AWAY}s"]
+    leader = operators.start(arguments=schedule, **LEASE)
+    receiver = receive(NOT_NOW)
+    names = [f"op-{index:02d}" for index in range(30)]
+    create(cluster, namespace, names, [callback("hook", receiver.url)])
+    wait_for(lambda: len(receiver.ids) == len(names), 90, "all are tried")
+    pass_time(2)
+    leader.restart()
+    wait_for(lambda: len(receiver.requests) >= 2 * len(names), 2 * AWAY, "all are tried again", interval=0.5)
+    operators.start("alo-1", arguments=schedule, **LEASE)
+    receiver.always = answer(200)
+    kill(leader)
+
+    found = settled_and_told(api, namespace, names, ["hook"], PATIENCE)
+
+    attempts = [entry["attempts"] for item in found.values() for entry in item["status"]["deliveries"]]
+    arrived(receiver, "hook", found, key)
+    print(f"attempts: {sorted(attempts)}")
+    assert set(attempts) <= {2, 3}
