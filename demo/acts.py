@@ -169,7 +169,10 @@ class Acts:
         self.watch.follow(self.screen, "pi-digits", lambda found: phase(found) == "Running" and done(found) > 0)
         self.change("pi-digits", '{"spec":{"suspend":true}}')
         self.watch.follow(self.screen, "pi-digits", lambda found: phase(found) == "Paused")
-        pods = self.kubectl.quiet("get", "pods", "-l", "alo-operator.io/operation=pi-digits", "-o", "name").out
+        # A pod that has ended is still on show for a moment.
+        of_it = ("pods", "-l", "alo-operator.io/operation=pi-digits")
+        self.kubectl.quiet("wait", "--for=delete", *of_it, "--timeout=30s", check=False)
+        pods = self.kubectl.quiet("get", *of_it, "-o", "name").out
         self.expect("while it is paused, no pod of it is there", not pods.strip(), pods)
         resumed = datetime.now(UTC)
         self.change("pi-digits", '{"spec":{"suspend":false}}')

@@ -236,18 +236,24 @@ def _reason_and_words(end: JobEnd, pod: PodView | None, culprit: ContainerView |
     if pod and pod.reason == "DeadlineExceeded":
         said = pod.message.strip() or "it ran longer than it may"
         return Reason.DEADLINE_EXCEEDED, f"pod {pod.name} met its own activeDeadlineSeconds: {said}"
-    if culprit and culprit.end:
-        code = culprit.end.exit_code
-        reason, message = Reason.NON_ZERO_EXIT, f"container {culprit.name} exited with code {code}"
-        if culprit.end.reason == "OOMKilled":
-            reason, message = Reason.OOM_KILLED, f"{message} after a process in it was killed: out of memory"
-            if code == _KILLED:
-                message = f"container {culprit.name} was killed: out of memory (exit code {code})"
-        said = culprit.end.message.strip()
-        return reason, f"{message}: {said}" if said else message
-    if pod and pod.disrupted:
-        return Reason.EVICTED, f"pod {pod.name} was disrupted: {pod.disrupted}"
+    ended = _how_it_ended(culprit.name, culprit.end) if culprit and culprit.end else None
+    # Whoever is told to go exits as it likes; where a rule of the user's speaks of that exit code, the rule counts.
+    if pod and pod.disrupted and end.reason != "PodFailurePolicy":
+        message = f"pod {pod.name} was disrupted: {pod.disrupted}"
+        return Reason.EVICTED, f"{message}; {ended[1]}" if ended else message
+    if ended:
+        return ended
     message = f"{end.reason or 'Failed'}: {end.message or 'the Job failed'}"
     # A pod that failed by itself stays for as long as its Job does.
     gone = "; no failed pod is left that could say why, as after its deletion or eviction"
     return Reason.JOB_FAILED, message if pod else message + gone
+
+
+def _how_it_ended(name: str, end: ContainerEnd) -> tuple[Reason, str]:
+    reason, message = Reason.NON_ZERO_EXIT, f"container {name} exited with code {end.exit_code}"
+    if end.reason == "OOMKilled":
+        reason, message = Reason.OOM_KILLED, f"{message} after a process in it was killed: out of memory"
+        if end.exit_code == _KILLED:
+            message = f"container {name} was killed: out of memory (exit code {end.exit_code})"
+    said = end.message.strip()
+    return reason, f"{message}: {said}" if said else message

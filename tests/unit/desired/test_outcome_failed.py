@@ -47,6 +47,18 @@ def outcome(*pods, job=None):
             "pod resize-x was disrupted: PreemptionByScheduler",
         ),
         (
+            make_pod().failed(143, message="up").condition("DisruptionTarget", "True", "EvictionByEvictionAPI"),
+            None,
+            Reason.EVICTED,
+            "pod resize-x was disrupted: EvictionByEvictionAPI; container main exited with code 143: up",
+        ),
+        (
+            make_pod().failed(42).condition("DisruptionTarget", "True", "EvictionByEvictionAPI"),
+            make_job().failed(at(5), "PodFailurePolicy", "rule at index 0"),
+            Reason.NON_ZERO_EXIT,
+            "container main exited with code 42",
+        ),
+        (
             make_pod().failed(143),
             make_job().failed(at(5), "DeadlineExceeded", "Job was active longer than specified deadline"),
             Reason.START_TO_CLOSE_TIMEOUT,
@@ -84,6 +96,8 @@ def outcome(*pods, job=None):
         "out of memory",
         "evicted",
         "disrupted",
+        "disrupted, and told to stop",
+        "disrupted, and failed by a rule of the user's",
         "the Job's deadline",
         "the pod's deadline",
         "the pod's deadline without words",
