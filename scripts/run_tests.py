@@ -2,7 +2,8 @@
 
     python -m scripts.run_tests [--full] [further arguments of pytest, such as -x]
 
-What the first process prints is shown as it comes, that of the second when the first is through. Anything not run is a failure. Exit status: 0 where everything ran and passed, else 1; 130 after Ctrl-C.
+What the first process prints is shown as it comes, that of the second when the first is through. Anything not run is a
+failure. Exit status: 0 where everything ran and passed, else 1; 130 after Ctrl-C.
 """
 
 import json
