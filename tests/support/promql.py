@@ -17,6 +17,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 FILES: Final = ROOT / "charts" / "alo-operator" / "files"
 PROMQL: Final = GoModule("promql", ROOT / "tests" / "monitoring" / "promql", {"promql": "."})
 RATE_INTERVAL: Final = "5m"  # what Grafana puts in for $__rate_interval at a scrape every minute or so
+LOOKBACK: Final = 300.0  # Prometheus' default
 
 Labels = Mapping[str, str]
 
@@ -43,12 +44,18 @@ def what_is_missing() -> str | None:
     return None if shutil.which("go") else "Go is not on PATH; it builds what evaluates expressions as Prometheus does"
 
 
-def evaluate(expressions: Sequence[str], series: Sequence[Series], at: float) -> list[Answer]:
-    """Return one answer for each expression; the program is built the first time (half a minute) and kept."""
+def evaluate(
+    expressions: Sequence[str], series: Sequence[Series], at: float, lookback: float = LOOKBACK
+) -> list[Answer]:
+    """Return one answer for each expression; the program is built the first time (half a minute) and kept.
+
+    `at` and `lookback` are seconds: a series that has no sample in the last `lookback` is gone.
+    """
     program = built((PROMQL,))["promql"]
     asked = {
         "expressions": list(expressions),
         "at": round(at * 1000),
+        "lookback": round(lookback * 1000),
         "series": [
             {"labels": dict(one.labels), "samples": [[round(t * 1000), v] for t, v in one.samples]} for one in series
         ],
@@ -88,10 +95,17 @@ def dashboard() -> dict[str, Any]:
     return found
 
 
+def filled(expression: str, rate_interval: str = RATE_INTERVAL) -> str:
+    """Return an expression of the dashboard with Grafana's variables put in, "All" being chosen in its lists."""
+    for name, value in {"$__rate_interval": rate_interval, "$namespace": ".*", "$job": ".*"}.items():
+        expression = expression.replace(name, value)
+    return expression
+
+
 def queries() -> dict[str, str]:
-    """Return "panel: legend" -> expression of the dashboard, with Grafana's own variable put in."""
+    """Return "panel: legend" -> expression of the dashboard, with Grafana's variables put in."""
     return {
-        f"{panel['title']}: {target['legendFormat']}": target["expr"].replace("$__rate_interval", RATE_INTERVAL)
+        f"{panel['title']}: {target['legendFormat']}": filled(target["expr"])
         for panel in dashboard()["panels"]
         for target in panel.get("targets", ())
     }

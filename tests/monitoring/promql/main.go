@@ -1,7 +1,8 @@
 // Command promql evaluates expressions of Prometheus with Prometheus' own engine, over samples that it is given.
 //
-// It reads one JSON object from its standard input: {"expressions": ["..."], "at": ms, "series": [{"labels": {...},
-// "samples": [[ms, value], ...]}]}, and prints one line of JSON for each expression: {"error", "metrics", "result"};
+// It reads one JSON object from its standard input: {"expressions": ["..."], "at": ms, "lookback": ms, "series":
+// [{"labels": {...}, "samples": [[ms, value], ...]}]}; a series without a sample within the lookback is gone. It prints
+// one line of JSON for each expression: {"error", "metrics", "result"};
 // metrics are the names that the expression asks for, result is [{"labels", "value"}], a scalar having no labels.
 package main
 
@@ -29,6 +30,7 @@ import (
 type task struct {
 	Expressions []string `json:"expressions"`
 	At          int64    `json:"at"`
+	Lookback    int64    `json:"lookback"`
 	Series      []series `json:"series"`
 }
 
@@ -94,7 +96,7 @@ func run(in io.Reader, out io.Writer) error {
 	engine := promql.NewEngine(promql.EngineOpts{
 		MaxSamples:           1_000_000,
 		Timeout:              30 * time.Second,
-		LookbackDelta:        5 * time.Minute,
+		LookbackDelta:        time.Duration(asked.Lookback) * time.Millisecond,
 		EnableAtModifier:     true,
 		EnableNegativeOffset: true,
 		Parser:               reader,

@@ -1,0 +1,1 @@
+"""The dashboard as a picture, and the program that runs its queries."""
