@@ -71,7 +71,7 @@ def register(
             if cache.due(view.owner_uid) is not None:
                 rested(view.owner_uid)
                 return
-            if view.end and event["type"] and cache.operation(view.owner_uid):
+            if view.end and view.deleting is None and event["type"] and cache.operation(view.owner_uid):
                 stopwatch.ended(view.owner_uid)
                 _lag("Job", view.end.time)
             wake(view.owner_uid, view.end is not None or view.deleting is not None)
