@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import platform
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from alo_operator import __version__
@@ -20,6 +21,8 @@ from alo_operator.effects.lease import LeaseSettings
 from alo_operator.effects.transport import TIMEOUT, SendSettings
 
 NEVER: Final = "never"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ def parse(arguments: list[str] | None = None) -> Options:
 def _add_delivery_arguments(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--delivery-allow",
-        type=_allowed,
+        type=_worded(_allowed),
         action="append",
         default=[],
         metavar="WHERE",
@@ -152,7 +155,7 @@ def _add_delivery_arguments(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--delivery-schedule",
-        type=_schedule,
+        type=_worded(Schedule.parse),
         default=DEFAULTS.schedule,
         metavar="TIMES",
         help="the pauses between attempts to tell a callback (default: 5s,5m,30m,2h,5h,10h,14h,20h,24h)",
@@ -166,19 +169,21 @@ def _add_delivery_arguments(run: argparse.ArgumentParser) -> None:
     )
 
 
+def _worded(read: Callable[[str], T]) -> Callable[[str], T]:
+    """`read`, whose own words say what is wrong with an argument: of a ValueError, argparse shows none."""
+
+    def parse(text: str) -> T:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return parse
+
+
 def _allowed(text: str) -> str:
-    try:
-        AddressRule.parse([text])
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    AddressRule.parse([text])
     return text
-
-
-def _schedule(text: str) -> Schedule:
-    try:
-        return Schedule.parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _inline_limit(text: str) -> int:

@@ -20,7 +20,7 @@ with a write that meets a newer state, is asked for again: at least once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -35,7 +35,7 @@ from alo_operator.desired.deadlines import earliest
 from alo_operator.desired.observed import Observed, OperationView
 from alo_operator.desired.settling import stamp
 from alo_operator.desired.steps import PostEvent, SendCallbacks
-from alo_operator.desired.subscriptions import subscribed
+from alo_operator.desired.subscriptions import due_at_once, subscribed
 
 # Answers that come within this time are written together.
 ROUND: Final = timedelta(seconds=1)
@@ -135,26 +135,25 @@ def _told_again(operation: OperationView, status: OperationStatus, now: datetime
     if not asked or asked == status.redelivery or operation.deleting:
         return status
     names = {name.strip() for name in asked.partition("@")[0].split(",")}
-    entries = tuple(
-        Delivery(name=entry.name, state=_PENDING, target=entry.target, next_attempt_time=stamp(now))
-        if "*" in names or entry.name in names
-        else entry
-        for entry in status.deliveries
+    everybody = "*" in names
+    status = _each(
+        status,
+        lambda entry: due_at_once(entry.name, entry.target, stamp(now)) if everybody or entry.name in names else entry,
     )
-    return status.model_copy(update={"deliveries": entries, "redelivery": asked})
+    return status.model_copy(update={"redelivery": asked})
 
 
 def _answered(
     operation: OperationView, status: OperationStatus, answers: Iterable[Answer], now: datetime, schedule: Schedule
 ) -> OperationStatus:
     found = {answer.callback: answer for answer in answers}
-    entries = tuple(
-        _after(entry, found[entry.name], f"{operation.uid}/{entry.name}", now, schedule)
-        if entry.state is _PENDING and entry.name in found
-        else entry
-        for entry in status.deliveries
-    )
-    return status.model_copy(update={"deliveries": entries})
+
+    def after(entry: Delivery) -> Delivery:
+        if entry.state is not _PENDING or entry.name not in found:
+            return entry
+        return _after(entry, found[entry.name], f"{operation.uid}/{entry.name}", now, schedule)
+
+    return _each(status, after)
 
 
 def _after(entry: Delivery, answer: Answer, seed: str, now: datetime, schedule: Schedule) -> Delivery:
@@ -185,18 +184,21 @@ def _expired(
     held = {name for name, until in observed.notes.held if until > now} - set(quiet)
     down = {name: since for name, since in observed.notes.down if name in held}
 
-    def over(entry: Delivery) -> bool:
-        if entry.state is not _PENDING or entry.name not in down:
-            return False
-        since = max(entry.next_attempt_time or now, down[entry.name])
-        return now >= since + schedule.remaining(entry.attempts)
-
     said = f"{DeliveryError.DESTINATION_FAILED}: it failed for others so often that this one was not tried any more"
-    entries = tuple(
-        _ended(entry, DeliveryState.DEAD_LETTERED, entry.last_error or said) if over(entry) else entry
-        for entry in status.deliveries
-    )
-    return status.model_copy(update={"deliveries": entries})
+
+    def unless_over(entry: Delivery) -> Delivery:
+        if entry.state is not _PENDING or entry.name not in down:
+            return entry
+        since = max(entry.next_attempt_time or now, down[entry.name])
+        if now < since + schedule.remaining(entry.attempts):
+            return entry
+        return _ended(entry, DeliveryState.DEAD_LETTERED, entry.last_error or said)
+
+    return _each(status, unless_over)
+
+
+def _each(status: OperationStatus, change: Callable[[Delivery], Delivery]) -> OperationStatus:
+    return status.model_copy(update={"deliveries": tuple(map(change, status.deliveries))})
 
 
 def _ended(entry: Delivery, state: DeliveryState, error: str | None) -> Delivery:

@@ -22,10 +22,14 @@ def subscribed(operation: OperationView, now: datetime) -> tuple[Delivery, ...]:
         return operation.status.deliveries
     known = {(entry.name, entry.target): entry for entry in operation.status.deliveries}
     return tuple(
-        known.get((callback.name, target := target_of(callback)))
-        or Delivery(name=callback.name, state=DeliveryState.PENDING, target=target, next_attempt_time=now)
+        known.get((callback.name, target := target_of(callback))) or due_at_once(callback.name, target, now)
         for callback in operation.spec.callbacks
     )
+
+
+def due_at_once(name: str, target: str | None, now: datetime) -> Delivery:
+    """The entry of a callback that is to be told, with nothing tried yet."""
+    return Delivery(name=name, state=DeliveryState.PENDING, target=target, next_attempt_time=now)
 
 
 def target_of(callback: Callback) -> str:
