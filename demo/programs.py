@@ -4,9 +4,11 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +20,38 @@ BIN = ROOT / ".venv-operator" / "bin"
 
 class DemoError(Exception):
     """The demo cannot be shown; the message says what to do."""
+
+
+class Heard:
+    """A program in the background, each of whose lines `hear` is given as it comes."""
+
+    def __init__(self, command: list[str], hear: Callable[[str], None], *, errors_too: bool = False) -> None:
+        self._hear = hear
+        self._process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if errors_too else subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself, or was stopped."""
+        return self._process.poll() is not None
+
+    def stop(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait()
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self._hear(line)
 
 
 @dataclass(frozen=True)

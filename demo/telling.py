@@ -3,14 +3,12 @@
 import base64
 import json
 import secrets
-import subprocess
 import sys
 import tempfile
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from demo.programs import ROOT, DemoError, free_port
+from demo.programs import ROOT, DemoError, Heard, free_port
 from demo.watching import Object, settled, status_of
 
 if TYPE_CHECKING:
@@ -20,30 +18,13 @@ RECEIVER = "examples/receiver/receiver.py"
 NAME = "october-told"
 
 
-class Receiver:
+class Receiver(Heard):
     """The example receiver on loopback; `said` are the lines it has printed."""
 
     def __init__(self, port: int, key_file: Path) -> None:
         self.said: list[str] = []
-        self._process = subprocess.Popen(
-            [sys.executable, "-u", RECEIVER, "--port", str(port), "--key-file", str(key_file)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def stop(self) -> None:
-        """End it."""
-        self._process.terminate()
-        self._process.wait()
-
-    def _read(self) -> None:
-        assert self._process.stdout
-        self.said.extend(line.rstrip() for line in self._process.stdout)
+        command = [sys.executable, "-u", RECEIVER, "--port", str(port), "--key-file", str(key_file)]
+        super().__init__(command, lambda line: self.said.append(line.rstrip()), errors_too=True)
 
 
 def tell(acts: "Acts") -> None:

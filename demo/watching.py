@@ -1,13 +1,11 @@
 """What becomes of operations, as the API server tells it: a watch in the background that misses no state."""
 
 import json
-import subprocess
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from demo.programs import DemoError, Kubectl
+from demo.programs import DemoError, Heard, Kubectl
 from demo.screen import Row, Screen, Table
 
 Object = dict[str, Any]
@@ -20,19 +18,13 @@ class Watch:
     def __init__(self, kubectl: Kubectl) -> None:
         self.now: dict[str, Object] = {}
         self.gone: dict[str, Object] = {}
-        self._process = subprocess.Popen(
-            kubectl.command("get", "asyncoperations", "--watch", "--output-watch-events", "-o", "json"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
+        self._events = Heard(
+            kubectl.command("get", "asyncoperations", "--watch", "--output-watch-events", "-o", "json"), self._take
         )
-        threading.Thread(target=self._read, daemon=True).start()
 
     def stop(self) -> None:
         """End the watch."""
-        self._process.terminate()
-        self._process.wait()
+        self._events.stop()
 
     def follow(
         self,
@@ -72,20 +64,18 @@ class Watch:
         return self.gone[name]
 
     def _pause(self) -> None:
-        if self._process.poll() is not None:
+        if self._events.ended:
             raise DemoError("kubectl get --watch has ended: is the API server still there?")
         time.sleep(TURN)
 
-    def _read(self) -> None:
-        assert self._process.stdout
-        for line in self._process.stdout:  # one event a line
-            event = json.loads(line)
-            found, name = event["object"], event["object"]["metadata"]["name"]
-            if event["type"] == "DELETED":
-                self.now.pop(name, None)
-                self.gone[name] = found
-            else:
-                self.now[name] = found
+    def _take(self, line: str) -> None:
+        event = json.loads(line)  # one a line
+        found, name = event["object"], event["object"]["metadata"]["name"]
+        if event["type"] == "DELETED":
+            self.now.pop(name, None)
+            self.gone[name] = found
+        else:
+            self.now[name] = found
 
 
 def status_of(operation: Object) -> Object:

@@ -6,13 +6,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from tests.cluster.accounts import service_account_kubeconfig
 from tests.cluster.commands import run, succeeds
 from tests.cluster.errors import ClusterError
 from tests.cluster.layout import state_dir_of
 from tests.cluster.locks import locked
 from tests.cluster.progress import say, step
-from tests.cluster.providers import DEFAULT_NAME, Capability, Cluster, Options
+from tests.cluster.providers import DEFAULT_NAME, Capability, Options
+from tests.cluster.reached import ReachedCluster
 
 CONFIGURATION = Path(__file__).with_suffix(".yaml")
 IMAGE_VARIABLE = "ALO_KIND_IMAGE"  # the node image; kind's own default is named by digest too
@@ -76,35 +76,18 @@ def name_of(name: str) -> str:
     return f"alo-{name}"
 
 
-class KindCluster(Cluster):
+class KindCluster(ReachedCluster):
     def __init__(self, name: str) -> None:
-        self.name = name
-        self.state_dir = state_dir_of(f"kind-{name}")
-        self.kubeconfig = self.state_dir / "kubeconfig"
-        self.kubectl = Path(shutil.which("kubectl") or "kubectl")
-        self.capabilities = CAPABILITIES
-        self.audit_log = self.state_dir / "audit" / "audit.log"
-        view = json.loads(self.run_kubectl("config", "view", "--minify", "-o", "json"))
-        self.server = str(view["clusters"][0]["cluster"]["server"])
+        state_dir = state_dir_of(f"kind-{name}")
+        kubectl = Path(shutil.which("kubectl") or "kubectl")
+        super().__init__(name, state_dir / "kubeconfig", kubectl, state_dir, CAPABILITIES)
+        self.audit_log = state_dir / "audit" / "audit.log"
         self.host_address = bridge_address()
 
     def load_image(self, tar: Path) -> None:
         if not tar.is_file():
             raise ClusterError(f"there is no image archive {tar}")
         run(["kind", "load", "image-archive", tar, "--name", name_of(self.name)], seconds=PULL_SECONDS)
-
-    def stop_component(self, name: str, *, force: bool = False) -> None:
-        self.require(Capability.STOP_COMPONENT)
-
-    def start_component(self, name: str) -> None:
-        self.require(Capability.STOP_COMPONENT)
-
-    def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
-        return service_account_kubeconfig(self, namespace, name)
-
-    def kubeconfig_for_user(self, name: str, groups: tuple[str, ...] = ()) -> Path:
-        self.require(Capability.MORE_USERS)
-        return self.kubeconfig
 
 
 def bridge_address() -> str | None:

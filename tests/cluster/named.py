@@ -1,10 +1,8 @@
 """The provider whose cluster somebody else runs: the kubeconfig named in ALO_TEST_KUBECONFIG."""
 
 import hashlib
-import json
 from pathlib import Path
 
-from tests.cluster.accounts import service_account_kubeconfig
 from tests.cluster.errors import ClusterError
 from tests.cluster.layout import state_dir_of
 from tests.cluster.progress import say
@@ -12,43 +10,22 @@ from tests.cluster.providers import (
     DEFAULT_NAME,
     KUBECONFIG_VARIABLE,
     Capability,
-    Cluster,
     Options,
     kubectl_on_path,
 )
+from tests.cluster.reached import ReachedCluster
 
 # Its nodes run containers, but only of images that they can pull, so no test of ours can count on that.
 CAPABILITIES: frozenset[Capability] = frozenset()
 
 
-class NamedCluster(Cluster):
+class NamedCluster(ReachedCluster):
     """Tests have to stay in namespaces alo-test-*: the cluster is not ours."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        self.name = "named"
-        self.kubeconfig = kubeconfig
-        self.kubectl = kubectl_on_path()
-        self.capabilities = CAPABILITIES
-        self.state_dir = state_dir_of(f"named-{hashlib.sha256(str(kubeconfig).encode()).hexdigest()[:8]}")
-        self.state_dir.mkdir(parents=True, exist_ok=True)
-        view = json.loads(self.run_kubectl("config", "view", "--minify", "-o", "json"))
-        self.server = str(view["clusters"][0]["cluster"]["server"])
-
-    def load_image(self, tar: Path) -> None:
-        self.require(Capability.LOAD_IMAGE)
-
-    def stop_component(self, name: str, *, force: bool = False) -> None:
-        self.require(Capability.STOP_COMPONENT)
-
-    def start_component(self, name: str) -> None:
-        self.require(Capability.STOP_COMPONENT)
-
-    def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
-        return service_account_kubeconfig(self, namespace, name)
-
-    def kubeconfig_for_user(self, name: str, groups: tuple[str, ...] = ()) -> Path:
-        self.require(Capability.MORE_USERS)
-        return self.kubeconfig
+        state_dir = state_dir_of(f"named-{hashlib.sha256(str(kubeconfig).encode()).hexdigest()[:8]}")
+        state_dir.mkdir(parents=True, exist_ok=True)
+        super().__init__("named", kubeconfig, kubectl_on_path(), state_dir, CAPABILITIES)
 
 
 class NamedKubeconfig:

@@ -12,6 +12,17 @@ from tests.support.receivers import answer, hang, receiving, reset
 from tests.unit.effects.sending import callback, play
 
 
+def answer_after(event):
+    """Answer 200 once `event` has come."""
+
+    def behave(wire):
+        wire.read()
+        event.wait(20)
+        wire.answer(200)
+
+    return behave
+
+
 def test_a_destination_that_fails_again_and_again_is_left_alone():
     """After five failures no attempt is made until it may be asked again; what waited is put off at once."""
     with receiving(answer(500)) as receiver:
@@ -152,12 +163,7 @@ def test_losing_the_lease_drops_what_waits():
     """And nobody is woken for it; what is under way goes on."""
     go = threading.Event()
 
-    def gate(wire):
-        wire.read()
-        go.wait(20)
-        wire.answer(200)
-
-    with receiving(gate) as receiver:
+    with receiving(answer_after(go)) as receiver:
 
         async def scene(place):
             uids = [place.settled(callback("a", receiver.url), number=number) for number in range(40)]
@@ -181,12 +187,7 @@ def test_what_is_gone_or_unsubscribed_while_it_waits_is_not_sent():
     """Of an operation that is no more nothing is noted either; the others are there for the next plan to see."""
     go = threading.Event()
 
-    def gate(wire):
-        wire.read()
-        go.wait(20)
-        wire.answer(200)
-
-    with receiving(gate) as receiver:
+    with receiving(answer_after(go)) as receiver:
 
         async def scene(place):
             uids = [place.settled(callback("a", receiver.url), number=number) for number in range(30)]
@@ -229,12 +230,7 @@ def test_stopping_waits_for_what_is_under_way():
     """For as long as it is told to, and sends nothing more."""
     stopping = threading.Event()
 
-    def gate(wire):
-        wire.read()
-        stopping.wait(20)
-        wire.answer(200)
-
-    with receiving(gate) as slow, receiving(hang) as dead:
+    with receiving(answer_after(stopping)) as slow, receiving(hang) as dead:
 
         async def scene(place):
             uid = place.settled(callback("a", slow.url))
