@@ -63,6 +63,7 @@ def main() -> int:
             say(f"run {number + 1} of {given.runs}")
             with ground(given.name, keep=given.keep_cluster) as place:
                 runs.append(asyncio.run(run(place, sizes, given.only)))
+            say(f"run {number + 1} took {runs[-1]['seconds'] / 60:.1f} min")
     except ClusterError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2

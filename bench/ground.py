@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.errors import ClusterError
+from tests.cluster.layout import LOOPBACK
 from tests.cluster.providers import KUBECONFIG_VARIABLE, ROOT, Options
 from tests.cluster.running import RunningCluster
 from tests.cluster.source_built import SourceBuilt
@@ -50,6 +51,11 @@ class Ground:
     def log(self) -> Path:
         """The API server's audit log."""
         return self.audit.path
+
+    @property
+    def etcd(self) -> str:
+        """The URL at which etcd serves its clients; it asks nobody who they are."""
+        return f"http://{LOOPBACK}:{self.cluster.layout.ports['etcd']}"
 
     def pids(self) -> dict[str, int]:
         """Of the cluster's components and of this program, by name."""

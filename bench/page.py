@@ -92,9 +92,8 @@ def _notes(results: Results) -> list[str]:
 
 
 def _bursts(run: Results) -> Rows:
-    """CPU and writes of the three loads that make everything at once."""
-    loads = {"bare Jobs": of(run, "burst", "bare_before"), "ours": run.get("burst"), "textbook": run.get("textbook")}
-    there = {name: load for name, load in loads.items() if load and "per_second" in load}
+    """CPU and writes of the loads that make everything at once."""
+    there = {name: load for name, load in _at_once(run).items() if load and "per_second" in load}
     rows = [["", *there]]
     rows.append(["per second", *(f"{load['per_second']:g}" for load in there.values())])
     for process in PROCESSES:
@@ -105,6 +104,13 @@ def _bursts(run: Results) -> Rows:
         values = [load["writes"].get(actor) for load in there.values()]
         rows.append([f"writes of {actor}", *("" if value is None else f"{value:g}" for value in values)])
     return rows if there else []
+
+
+def _at_once(run: Results) -> dict[str, Any]:
+    """The loads that make as much at once, by what they are called; None where one was not done."""
+    bare = of(run, "burst", "bare_before")
+    loads = {"floor": run.get("floor_throughput"), "ours": run.get("burst"), "textbook": run.get("textbook")}
+    return {"bare Jobs": bare, **loads}
 
 
 def _growth(run: Results) -> Rows:
@@ -154,8 +160,8 @@ def _drift(run: Results) -> Rows:
 def _charts(results: Results) -> dict[str, tuple[str, str]]:
     """Description and drawing, by file name; those for which there are figures."""
     run, found = results["runs"][-1], {}
-    loads = {"bare Jobs": of(run, "burst", "bare_before"), "ours": run.get("burst"), "textbook": run.get("textbook")}
-    if all(load and "per_second" in load for load in loads.values()):
+    loads = {name: load for name, load in _at_once(run).items() if load and "per_second" in load}
+    if len(loads) > 1:
         rates = {name: load["per_second"] for name, load in loads.items()}
         title = "Operations (or Jobs) per second, all created at once"
         found["throughput.svg"] = (title, charts.bars(title, rates, "/s"))

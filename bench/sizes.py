@@ -8,11 +8,13 @@ from typing import Self
 class Sizes:
     """Numbers of operations (or of Jobs), rates per second and times in seconds.
 
-    burst: created at once, their work takes no time; preset: those created with the finalizer on.
+    burst: created at once, their work takes no time; so many bare Jobs before and after them.
+    preset: created at once with the finalizer on.
     steady: created at `rate` a second, their work takes `steady_work` seconds.
     cancel_of: running, of which each `cancel_each`-th is cancelled.
     standing: how many settled operations there are at each level; probe: operations created at `rate` a second there.
     large: settled operations with inputs of `large_input` bytes.
+    bare: Jobs before and after the loads that are not made at once, to see drift.
     patches: bare writes of the client.
     """
 
@@ -27,6 +29,7 @@ class Sizes:
     probe: int = 100
     large: int = 2000
     large_input: int = 65_000
+    bare: int = 300
     patches: int = 1000
     creators: int = 16
 
@@ -36,6 +39,6 @@ class Sizes:
         def fewer(count: int) -> int:
             return max(10, round(count * scale))
 
-        counts = ("burst", "preset", "steady", "cancel_of", "probe", "large", "patches")
+        counts = ("burst", "preset", "steady", "cancel_of", "bare", "probe", "large", "patches")
         found = {field.name: fewer(getattr(self, field.name)) for field in fields(self) if field.name in counts}
         return replace(self, **found, standing=tuple(fewer(count) for count in self.standing))

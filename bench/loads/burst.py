@@ -13,9 +13,9 @@ from bench.watching import watched
 from tests.support.operations import simulated_job
 
 
-async def bare(ground: Ground, caller: Caller, sizes: Sizes) -> dict[str, Any]:
+async def bare(ground: Ground, caller: Caller, count: int) -> dict[str, Any]:
     """Jobs that nobody looks after: what the cluster can do."""
-    namespace, names = ground.namespace("bare"), named("bare", sizes.burst)
+    namespace, names = ground.namespace("bare"), named("bare", count)
 
     async def act() -> None:
         await caller.create(JOBS, namespace, jobs(names, 0))

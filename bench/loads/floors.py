@@ -1,4 +1,4 @@
-"""What watching and writing cost at least, with the operator's framework and client and nothing of its own."""
+"""What can be reached at most: the operator's requests alone, its framework alone, and its writes alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,23 @@ from bench.ground import OPERATOR, Ground, running
 from bench.loads.running import OPERATIONS, is_over, measured, named, operations
 from bench.sizes import Sizes
 from bench.watching import watched
+
+PATIENCE = 300.0  # seconds for all operations of one load
+
+
+async def throughput(ground: Ground, caller: Caller, sizes: Sizes) -> dict[str, Any]:
+    """As many operations as in the burst: a client sends for them what our operator would, and decides nothing."""
+    namespace, names = ground.namespace("floor"), named("least", sizes.burst)
+    peer = ground.peer("floor_throughput", namespace)
+
+    async def act() -> None:
+        await caller.create(OPERATIONS, namespace, operations(names, 0))
+        await watch.all(names, is_over, PATIENCE)
+
+    with running(peer):
+        async with watched(caller, OPERATIONS, namespace) as watch:
+            took = await measured(ground, namespace, names, act, operator=peer.user, pid=peer.pid)
+    return took.figures() | took.of_operator()
 
 
 async def events(ground: Ground, caller: Caller, sizes: Sizes) -> dict[str, Any]:

@@ -7,7 +7,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from bench import charts, figures, page, results, trail
+from bench import charts, figures, page, results, store, suite, trail
+from bench.loads.filling import copied
+from bench.peers.floor_throughput import Held, Pattern
 from bench.sizes import Sizes
 from tests.house.repository import ROOT
 
@@ -117,6 +119,71 @@ def test_the_figures_of_a_level_are_those_of_exactly_that_many():
 
     assert figures.measured([run])["rss_mb_10k"]["median"] is None
     assert Sizes().scaled(0.03).standing == (10, 30, 300, 1500)
+
+
+def test_every_load_with_bare_jobs_says_how_many():
+    """Those that are made at once are compared with as many Jobs; the names are those of loads and of sizes."""
+    sizes = Sizes()
+
+    assert set(suite.BARE) <= {name for name, _ in suite.ORDER}
+    assert {name: getattr(sizes, count) for name, count in suite.BARE.items()} == {
+        "burst": 1000,
+        "floor_throughput": 1000,
+        "textbook": 1000,
+        "steady": 300,
+        "cancel": 300,
+        "standing": 300,
+    }
+
+
+def test_the_floor_stands_beside_our_figures():
+    """What the operator's requests alone reach is told with the ratio and with the CPU."""
+    bare = {"per_second": 50.0, "cpu_ms": {}, "writes": {}}
+    floor = {"per_second": 45.0, "bare_before": bare, "bare_after": bare, "cpu_ms": {"operator": 2.0}, "writes": {}}
+
+    found = figures.measured([run_of(30.0, floor_throughput=floor)])
+
+    assert found["throughput_ratio"]["beside"] == "floor 0.9"
+    assert found["cpu_ms_per_operation"]["beside"] == "floor 2 ms"
+    assert "| per second | 40 | 45 | 30 |" in page.generated(
+        results.head(Sizes()) | results.summed([run_of(30.0, floor_throughput=floor)])
+    )
+
+
+def test_objects_are_stored_in_transactions_that_etcd_takes():
+    """No more than 128 puts and about a megabyte in each, in their order; what is too large by itself goes alone."""
+    many = [(f"key-{number:03d}", b"x") for number in range(300)]
+    large = [("one", b"x" * 600_000), ("two", b"x" * 600_000), ("three", b"x" * 2_000_000), ("four", b"x")]
+
+    assert [len(some) for some in store.batches(many)] == [128, 128, 44]
+    assert [pair for some in store.batches(many) for pair in some] == many
+    assert [[key for key, _ in some] for some in store.batches(large)] == [["one"], ["two"], ["three"], ["four"]]
+    assert list(store.batches([])) == []
+
+
+def test_a_copy_differs_in_name_and_uid_alone():
+    """The stored form stays as it is byte for byte; one that has them twice is refused instead of guessed at."""
+    model = b'{"metadata":{"name":"one","uid":"1-1"},"spec":{"text":"one"}}\n'
+
+    assert copied(model, ("one", "1-1"), ("two", "2-2")) == model.replace(b'"name":"one"', b'"name":"two"').replace(
+        b"1-1", b"2-2"
+    )
+    with pytest.raises(ValueError, match="2 times"):
+        copied(model.replace(b'"text"', b'"name"'), ("one", "1-1"), ("two", "2-2"))
+
+
+def test_a_body_of_one_operation_serves_for_another():
+    """The floor's client puts names and uids into a body as the operator made it, and changes nothing else."""
+    one, two = Held("a-1", "u-1", "a-1-123", {}, "j-1"), Held("a-2", "u-2", "a-2-456", {}, "j-2")
+    body = {"name": "a-1-123", "owner": {"name": "a-1", "uid": "u-1"}, "job": "j-1", "pod": "a-1-123-xyz"}
+
+    assert Pattern(body, one).of(one) == body
+    assert Pattern(body, one).of(two) == {
+        "name": "a-2-456",
+        "owner": {"name": "a-2", "uid": "u-2"},
+        "job": "j-2",
+        "pod": "a-2-456-xyz",
+    }
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(None, "not measured"), (0.6, "missed"), (0.65, "must"), (0.8, "aim")])
