@@ -73,8 +73,9 @@ def operation_schema() -> JsonSchema:
     spec["properties"]["callbacks"]["items"]["x-kubernetes-validations"] = list(rules.CALLBACK_RULES)
     status = _described(structural_schema(OperationStatus, SCHEMA_DEFAULTS), AsyncOperation, "status")
     status["default"] = dict(STATUS_DEFAULT)
+    status["x-kubernetes-validations"] = list(rules.STATUS_RULES)
     root = _root(AsyncOperation, {"spec": spec, "status": status})
-    root["x-kubernetes-validations"] = [rules.name_rule(names.OPERATION_KIND), *rules.FREEZE_RULES]
+    root["x-kubernetes-validations"] = [rules.name_rule(names.OPERATION_KIND), *rules.ROOT_RULES]
     return root
 
 

@@ -3,8 +3,14 @@
 The messages say what to do. `dyn(...)` and the list brackets in the rule on `input` have reasons: CEL knows no
 type for a map of arbitrary JSON and hides the field from typed access, and it counts the cost of comparing two lists
 of one element as small whatever is in them.
+
+Every write of every operation pays for the rules, and nearly all that it pays is for field accesses: for each one the
+API server copies the schemas of all fields at that level. So `a.?f == b.?f` stands here for "both have f and it is
+equal, or neither has it" (two accesses instead of five), rules stand as low as they can, and what only creation has to
+satisfy is not looked at again.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from alo_operator.api import limits
@@ -38,59 +44,64 @@ def immutable_message(field: str) -> str:
     )
 
 
-def _same(new: str, old: str, field: str) -> str:
-    """Both have `field` and it is equal, or neither has it."""
-    return f"has({new}.{field}) == has({old}.{field}) && (!has({new}.{field}) || {new}.{field} == {old}.{field})"
+def _same(fields: Iterable[str]) -> str:
+    """Both sides have each field and it is equal, or neither has it."""
 
+    def values(side: str) -> str:
+        return ", ".join(f"dyn({side}).?{field}" for field in fields)
 
-def _same_hidden(field: str) -> str:
-    new, old = f"dyn(self).{field}", f"dyn(oldSelf).{field}"
-    return f"has({new}) == has({old}) && (!has({new}) || [{new}] == [{old}])"
+    return f"[{values('self')}] == [{values('oldSelf')}]"
 
 
 def _immutable(field: str) -> Rule:
-    rule = _same_hidden(field) if field == "input" else _same("self", "oldSelf", field)
-    return {"rule": rule, "message": immutable_message(field), "reason": "FieldValueForbidden"}
+    return {"rule": _same([field]), "message": immutable_message(field), "reason": "FieldValueForbidden"}
 
 
-def _same_states(kind: str) -> str:
-    """Both have a condition of this type in the same state, or neither has one."""
+def _at_creation(rule: str, message: str) -> Rule:
+    """For what is fixed at creation: an update does not evaluate `rule`."""
+    return {"rule": f"oldSelf.hasValue() || ({rule})", "optionalOldSelf": True, "message": message}
 
-    def states(side: str) -> str:
-        conditions = f"{side}.status.conditions"
-        return f"(has({conditions}) ? {conditions}.filter(c, c.type == '{kind}').map(c, c.status) : [])"
 
-    return f"{states('self')} == {states('oldSelf')}"
+def _frozen(rule: str) -> Rule:
+    return {"rule": rule, "message": FROZEN_MESSAGE, "reason": "FieldValueForbidden"}
+
+
+def _unsettled(status: str) -> str:
+    return f"{status}promise.orValue('{Promise.PENDING}') == '{Promise.PENDING}'"
+
+
+def _final(status: str) -> str:
+    """The final conditions that a status has, each as its type and state.
+
+    Not `.?conditions.orValue([])`: CEL forgets there how long the list may be, and counts the rule as too expensive.
+    """
+    conditions, kinds = f"{status}.conditions", ", ".join(f"'{kind}'" for kind in FROZEN_CONDITIONS)
+    return f"has({conditions}) ? {conditions}.map(c, c.type in [{kinds}], c.type + c.status) : []"
 
 
 def _freeze() -> Rule:
-    """One rule for the whole answer: each rule costs every write of every operation, one per field twice as much.
+    """At `status`: one rule for the whole answer, as each rule has a price of its own."""
+    conditions = f"sets.equivalent({_final('self')}, {_final('oldSelf')})"
+    return _frozen(f"{_unsettled('oldSelf.?')} || ({_same(FROZEN_FIELDS)} && {conditions})")
 
-    It stands at the root, as a rule on status never runs when the new object has no status.
-    """
-    unsettled = f"!has(oldSelf.status) || !has(oldSelf.status.promise) || oldSelf.status.promise == '{Promise.PENDING}'"
-    kept = [
-        "has(self.status)",
-        *(f"({_same('self.status', 'oldSelf.status', field)})" for field in FROZEN_FIELDS),
-        *(_same_states(kind) for kind in FROZEN_CONDITIONS),
-    ]
-    return {"rule": f"{unsettled} || ({' && '.join(kept)})", "message": FROZEN_MESSAGE, "reason": "FieldValueForbidden"}
+
+def _stay() -> Rule:
+    """At the root: a rule at `status` never runs when the new object has no status."""
+    return _frozen(f"has(self.status) || {_unsettled('oldSelf.?status.?')}")
 
 
 def name_rule(kind: str) -> Rule:
     """At the root of a kind; the API server's own rule for names allows dots and 253 characters."""
-    return {
-        "rule": f"self.metadata.name.size() <= {limits.NAME} && !self.metadata.name.contains('.')",
-        "message": f"the name of an {kind} is a DNS label: lower-case letters, digits and dashes, "
+    return _at_creation(
+        f"self.metadata.name.size() <= {limits.NAME} && !self.metadata.name.contains('.')",
+        f"the name of an {kind} is a DNS label: lower-case letters, digits and dashes, "
         f"at most {limits.NAME} characters",
-    }
+    )
 
 
 SPEC_RULES: Final[tuple[Rule, ...]] = (
-    {
-        "rule": "has(self.templateRef) != has(self.job)",
-        "message": "give exactly one of spec.templateRef and spec.job",
-    },
+    # An update is held to it by the rules on templateRef and job.
+    _at_creation("has(self.templateRef) != has(self.job)", "give exactly one of spec.templateRef and spec.job"),
     *(_immutable(field) for field in IMMUTABLE_FIELDS),
 )
 
@@ -114,4 +125,5 @@ CALLBACK_RULES: Final[tuple[Rule, ...]] = (
     },
 )
 
-FREEZE_RULES: Final[tuple[Rule, ...]] = (_freeze(),)
+ROOT_RULES: Final[tuple[Rule, ...]] = (_stay(),)
+STATUS_RULES: Final[tuple[Rule, ...]] = (_freeze(),)

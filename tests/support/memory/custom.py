@@ -20,12 +20,16 @@ def _stays(field: str, value: Any, old: Any) -> bool:
     return same(value.get(field), old.get(field)) and (field in value) == (field in old)
 
 
-def _has_name_of_label(value: Any, _: Any) -> bool:
+def _has_name_of_label(value: Any, old: Any) -> bool:
+    if old is not ABSENT:
+        return True
     name = value["metadata"]["name"]
     return len(name) <= limits.NAME and "." not in name
 
 
-def _has_one_source(value: Any, _: Any) -> bool:
+def _has_one_source(value: Any, old: Any) -> bool:
+    if old is not ABSENT:
+        return True
     return ("templateRef" in value) != ("job" in value)
 
 
@@ -37,14 +41,18 @@ def _can_sign(value: Any, _: Any) -> bool:
     return value["format"] != "StandardWebhooks" or "secretRef" in value
 
 
+def _is_unsettled(status: Body) -> bool:
+    return bool(status.get("promise", "Pending") == "Pending")
+
+
+def _has_status(value: Any, old: Any) -> bool:
+    return "status" in value or _is_unsettled(old.get("status", {}))
+
+
 def _is_frozen(value: Any, old: Any) -> bool:
-    before, after = old.get("status", {}), value.get("status")
-    if before.get("promise", "Pending") == "Pending":
-        return True
-    return (
-        after is not None
-        and all(_stays(field, after, before) for field in rules.FROZEN_FIELDS)
-        and all(_states(after, kind) == _states(before, kind) for kind in rules.FROZEN_CONDITIONS)
+    return _is_unsettled(old) or (
+        all(_stays(field, value, old) for field in rules.FROZEN_FIELDS)
+        and all(_states(value, kind) == _states(old, kind) for kind in rules.FROZEN_CONDITIONS)
     )
 
 
@@ -58,7 +66,8 @@ IN_PYTHON: Final[dict[str, schemas.Rule]] = {
     rules.METADATA_RULES[0]["rule"]: _has_short_metadata,
     rules.CALLBACK_RULES[0]["rule"]: same,
     rules.CALLBACK_RULES[1]["rule"]: _can_sign,
-    rules.FREEZE_RULES[0]["rule"]: _is_frozen,
+    rules.ROOT_RULES[0]["rule"]: _has_status,
+    rules.STATUS_RULES[0]["rule"]: _is_frozen,
     rules.name_rule(names.OPERATION_KIND)["rule"]: _has_name_of_label,
 }
 

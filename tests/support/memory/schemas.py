@@ -150,14 +150,16 @@ def _key(item: Any, keys: tuple[str, ...]) -> list[Any]:
 def broken_rules(value: Any, old: Any, schema: Body, rules: Mapping[str, Rule], path: str = "") -> Iterator[str]:
     """The messages of the rules in CEL that are not kept; `rules` says each again in Python.
 
-    `old` is ABSENT in a new object and where nothing corresponds to `value`; rules about changes are left out then.
+    `old` is ABSENT in a new object and where nothing corresponds to `value`; rules about changes are left out then,
+    unless they say that they do without.
     Raises NotImplementedError for a rule that `rules` lacks.
     """
     for rule in schema.get(_RULES, ()):
         text = rule["rule"]
         if text not in rules:
             raise NotImplementedError(f"the rule at {path or 'the root'} is not said in Python: {text}")
-        if ("oldSelf" not in text or old is not ABSENT) and not rules[text](value, old):
+        possible = old is not ABSENT or "oldSelf" not in text or rule.get("optionalOldSelf", False)
+        if possible and not rules[text](value, old):
             yield f"{path}: {rule['message']}"
     if isinstance(value, dict):
         for name, inner in value.items():
