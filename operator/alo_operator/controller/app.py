@@ -29,6 +29,7 @@ from alo_operator.effects.gather import Gatherer
 from alo_operator.effects.last_words import Listener
 from alo_operator.effects.lease import Elector
 from alo_operator.effects.loop_lag import LoopLag
+from alo_operator.effects.measures import child
 from alo_operator.effects.probes import Probes, listen
 from alo_operator.effects.schemas import Schemas
 from alo_operator.effects.send import Sender
@@ -194,7 +195,7 @@ def _lagged(lag: float, most: float) -> None:
 
 
 def _waited(lane: str, seconds: float) -> None:
-    metrics.QUEUE_WAIT.labels(lane=lane).observe(seconds)
+    child(metrics.QUEUE_WAIT, lane).observe(seconds)
 
 
 def _at_the_end(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

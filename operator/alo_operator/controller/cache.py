@@ -153,7 +153,10 @@ class Cache:
 
     def job_seen(self, body: Mapping[str, Any]) -> bool:
         """Take in a Job; False where no decision depends on the difference."""
-        view = JobView.from_body(body)
+        return self.job_viewed(JobView.from_body(body))
+
+    def job_viewed(self, view: JobView) -> bool:
+        """The same of a Job that was read already."""
         uid = view.owner_uid
         if not uid or uid in self._deleted or self._claims_falsely(view):
             return False
@@ -175,11 +178,14 @@ class Cache:
 
     def job_deleted(self, body: Mapping[str, Any]) -> bool:
         """Take in that a Job was watched going; its last state is kept for the outcome."""
-        view = JobView.from_body(body)
+        return self.job_viewed_deleted(JobView.from_body(body))
+
+    def job_viewed_deleted(self, view: JobView) -> bool:
+        """The same of a Job that was read already."""
         if isinstance(self._operations.get(view.owner_uid), Resting):
             self._job_of_resting(view.owner_uid, there=False)
             return False
-        self.job_seen(body)
+        self.job_viewed(view)
         known = self._jobs.get(view.owner_uid)
         if known is None or known.view.uid != view.uid or known.gone:
             return False

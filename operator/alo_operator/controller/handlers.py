@@ -15,6 +15,7 @@ from alo_operator.controller.stopwatch import Stopwatch
 from alo_operator.desired.fields import text
 from alo_operator.desired.job_view import JobView
 from alo_operator.effects import clock
+from alo_operator.effects.measures import child
 
 Wake = Callable[[str, bool], None]
 """Called with an operation's uid and whether it is urgent."""
@@ -63,11 +64,10 @@ def register(
 
     @kopf.on.event("batch", "v1", "jobs", registry=registry)
     async def job_event(event: Any, **_: Any) -> None:
-        body = event["object"]
-        relevant = cache.job_deleted(body) if event["type"] == "DELETED" else cache.job_seen(body)
+        view = JobView.from_body(event["object"])
+        relevant = cache.job_viewed_deleted(view) if event["type"] == "DELETED" else cache.job_viewed(view)
         _count("Job", relevant)
         if relevant:
-            view = JobView.from_body(body)
             if cache.due(view.owner_uid) is not None:
                 rested(view.owner_uid)
                 return
@@ -78,10 +78,10 @@ def register(
 
 
 def _count(kind: str, relevant: bool) -> None:
-    metrics.EVENTS.labels(kind=kind, relevant=str(relevant).lower()).inc()
-    metrics.LAST_EVENT.labels(kind=kind).set(clock.now().timestamp())
+    child(metrics.EVENTS, kind, str(relevant).lower()).inc()
+    child(metrics.LAST_EVENT, kind).set(clock.now().timestamp())
 
 
 def _lag(kind: str, stamped: datetime | None) -> None:
     if stamped:
-        metrics.WATCH_LAG.labels(kind=kind).observe(max(0.0, (clock.now() - stamped).total_seconds()))
+        child(metrics.WATCH_LAG, kind).observe(max(0.0, (clock.now() - stamped).total_seconds()))

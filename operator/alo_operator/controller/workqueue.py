@@ -57,7 +57,8 @@ class WorkQueue:
             return
         self._wake_of[key] = due
         heapq.heappush(self._wakes, (due, key, idle))
-        self._arm()
+        if self._wakes[0][0] == due:
+            self._arm()
 
     def retry(self, key: str) -> float:
         """Have `key` worked on again after its backoff (0.2 s doubling to 60 s, with jitter); the delay chosen."""

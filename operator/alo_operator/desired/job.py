@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import lru_cache
 from typing import Any, Final
 
 from alo_operator.api import limits
@@ -40,6 +41,7 @@ def job_name(operation: OperationView) -> str:
     return job_name_of(operation.name, operation.uid)
 
 
+@lru_cache(maxsize=4096)  # asked for at each event of the Job, and in each pass
 def job_name_of(name: str, uid: str) -> str:
     """The same, of the operation with this name and uid."""
     return f"{name[:_NAME_PREFIX].rstrip('-.')}-{short_hash(uid)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -28,8 +27,9 @@ from alo_operator.effects.schemas import Schemas
 from alo_operator.errors import NotFound
 
 # Looks at what has not started, over all operations: a burst that only queues must not slow the API server down more.
-_LOOKS_PER_SECOND: Final = 10.0
+_LOOKS_PER_SECOND: Final = 4.0
 _LOOKS_AT_ONCE: Final = 20.0
+_LONGEST_POSTPONEMENT: Final = 60.0
 _POD_LIMIT: Final = 2000  # of one operation; enough to find what failed last, and no more than a pass should hold
 
 
@@ -43,13 +43,16 @@ class Gatherer:
         self._cluster, self._records = cluster, records
         self._schemas = schemas or Schemas()
         self._looks = Allowance(_LOOKS_PER_SECOND, _LOOKS_AT_ONCE)
+        self._line_ends = clock.monotonic()
 
     def postponed(self, look: Look) -> float:
-        """Seconds after which to ask again whether `look` may be done (1 to 10); 0: now, and it counts as done."""
-        if look is not Look.REASON:
+        """Seconds after which to ask again whether `look` may be done (1 to 60); 0: now, and it counts as done."""
+        if look is not Look.REASON or not self._looks.take():
             return 0.0
-        # Spread, so that not all ask at once again.
-        return random.uniform(1, 10) if self._looks.take() else 0.0  # noqa: S311
+        # Everybody in the line gets a time of their own: asking costs a pass each time.
+        now = clock.monotonic()
+        self._line_ends = max(self._line_ends, now) + 1 / _LOOKS_PER_SECOND
+        return min(max(self._line_ends - now, 1.0), _LONGEST_POSTPONEMENT)
 
     async def look(self, observed: Observed, look: Look, asked: Result | None = None) -> Observed:
         """`observed` with what `look` asks for filled in; `asked`: the result that Look.RESULT is about."""
