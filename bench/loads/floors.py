@@ -12,7 +12,7 @@ from bench.loads.running import OPERATIONS, is_over, measured, named, operations
 from bench.sizes import Sizes
 from bench.watching import watched
 
-PATIENCE = 300.0  # seconds for all operations of one load
+PATIENCE = 600.0  # seconds for all operations of one load
 
 
 async def throughput(ground: Ground, caller: Caller, sizes: Sizes) -> dict[str, Any]:
