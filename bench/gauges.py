@@ -25,14 +25,14 @@ def memory_mb(pid: int, field: str = "VmRSS") -> float:
     raise ValueError(f"process {pid} has no {field}")
 
 
-def calm(pid: int, patience: float = 120.0) -> None:
-    """Return when the process has used next to no processor time for a second. Raises TimeoutError."""
+def calm(pid: int, patience: float = 120.0, share: float = CALM) -> None:
+    """Return when the process has used no more than `share` of a core for a second. Raises TimeoutError."""
     deadline = time.monotonic() + patience
     quiet = 0
     while quiet < 2:
         before = cpu_seconds(pid)
         time.sleep(LOOK)
-        quiet = quiet + 1 if cpu_seconds(pid) - before <= CALM * LOOK else 0
+        quiet = quiet + 1 if cpu_seconds(pid) - before <= share * LOOK else 0
         if time.monotonic() > deadline:
             raise TimeoutError(f"process {pid} is still busy after {patience:g} s")
 
