@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import kopf
 
 from alo_operator.api.names import GROUP, LABEL_MANAGED, MANAGED_VALUE, OPERATION_PLURAL, VERSION
+from alo_operator.effects.command_line import run_to_the_end
 from bench.peers.program import arguments, login, watch
 
 
@@ -47,4 +47,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run_to_the_end(main, "text", "info")  # the event loop and garbage collection of the operator

@@ -31,6 +31,7 @@ from alo_operator.desired.pod_view import PodView
 from alo_operator.desired.status_patch import status_patch
 from alo_operator.effects import paths
 from alo_operator.effects.cluster import JSON, JSON_PATCH, MERGE_PATCH, Body, Cluster
+from alo_operator.effects.command_line import run_to_the_end
 from bench.peers.program import READY, arguments, client
 
 CONNECTIONS = 16
@@ -197,4 +198,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run_to_the_end(main, "text", "info")  # the event loop and garbage collection of the operator

@@ -11,6 +11,7 @@ import time
 
 from alo_operator.effects import paths
 from alo_operator.effects.cluster import MERGE_PATCH
+from alo_operator.effects.command_line import run_to_the_end
 from bench.peers.program import arguments, client
 
 AT_ONCE = 8
@@ -38,4 +39,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    run_to_the_end(main, "text", "info")  # the event loop and garbage collection of the operator
