@@ -3,9 +3,10 @@
 import pytest
 
 from tests.controlplane.manifests import Object, bare_operation, full_operation, put
+from tests.controlplane.settled import condition
 from tests.support.api import Api, ApiError
 from tests.support.kubectl import Kubectl
-from tests.support.operations import operation
+from tests.support.operations import API_VERSION, operation
 
 
 @pytest.mark.promise("ID-2")
@@ -152,3 +153,16 @@ def test_a_callback_can_be_added_and_removed_but_not_changed(api: Api, namespace
     left = put(api, namespace, manifest, lambda spec: spec["callbacks"].pop(1))
 
     assert left["spec"]["callbacks"] == [more]
+
+
+def test_a_condition_that_somebody_else_applies_stands_beside_ours(api: Api, namespace: str) -> None:
+    """Each manager owns its own entries of the list, and takes none away by leaving it out."""
+    ours, theirs = condition("Ready", "False"), condition("Audited", "True")
+    api.create("asyncoperations", bare_operation(), namespace)
+    for who, one in (("us", ours), ("them", theirs)):
+        body = {"apiVersion": API_VERSION, "kind": "AsyncOperation", "status": {"conditions": [one]}}
+        api.patch("asyncoperations", "bare", body, namespace, how="apply", subresource="status", fieldManager=who)
+
+    stored = api.get("asyncoperations", namespace, "bare")
+    assert stored is not None
+    assert stored["status"]["conditions"] == [ours, theirs]

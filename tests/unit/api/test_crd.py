@@ -136,6 +136,19 @@ def test_the_status_itself_is_kept_by_a_rule_at_the_root() -> None:
     assert stay["message"] == rules.FROZEN_MESSAGE
 
 
+def test_what_the_operator_writes_is_owned_as_a_whole() -> None:
+    """Server-side apply owns each object of a status, and each entry of its lists, undivided; lists go by their key."""
+    status = schema_of("asyncoperations")["properties"]["status"]["properties"]
+    lists = {name: node for name, node in status.items() if node["type"] == "array"}
+    whole = [node for node in status.values() if node["type"] == "object"] + [node["items"] for node in lists.values()]
+
+    assert all(node["x-kubernetes-map-type"] == "atomic" for node in whole)
+    assert {name: node["x-kubernetes-list-map-keys"] for name, node in lists.items()} == {
+        "conditions": ["type"],
+        "deliveries": ["name"],
+    }
+
+
 def test_the_documented_condition_types_are_all_there_are() -> None:
     """The description of a condition's type lists every type the code knows."""
     text = Condition.model_fields["type"].description or ""
