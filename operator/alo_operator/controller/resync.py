@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from alo_operator.api.names import LABEL_MANAGED, LABEL_OPERATION_UID, MANAGED_VALUE
+from alo_operator.api.phases import Promise
 from alo_operator.controller import metrics
 from alo_operator.controller.cache import Cache
+from alo_operator.desired.fields import section, text
 from alo_operator.effects import clock, paths
 from alo_operator.effects.cluster import METADATA_ONLY, Cluster
 from alo_operator.errors import AloError, NotFound
@@ -19,6 +21,9 @@ logger = logging.getLogger(__name__)
 EVERY: Final = 300.0
 SETTLE: Final = 2.0  # seconds after a relist, so that one look serves all watches
 START_PATIENCE: Final = 60.0
+UNSETTLED: Final = {
+    "fieldSelector": ",".join(f"status.promise!={end.value}" for end in Promise if end is not Promise.PENDING)
+}
 
 
 class Resync:
@@ -62,6 +67,7 @@ class Resync:
         while True:
             try:
                 if not self.synced:
+                    await self._take_in_new_ones()
                     await self._wait_for_first_lists()
                 asked = self._asked
                 await self.look()
@@ -81,6 +87,14 @@ class Resync:
             except TimeoutError:
                 logger.debug("resync is due")
             self._again.clear()
+
+    async def _take_in_new_ones(self) -> None:
+        """Have what nobody has looked at yet begun at once: the first lists bring it behind all that has ended."""
+        for namespace in self._namespaces:
+            async for body in self._cluster.pages(paths.operations(namespace), UNSETTLED):
+                is_new = section(body, "status").get("observedGeneration", -1) == -1
+                if is_new and self._cache.operation_seen(body):
+                    self._wake(text(body, "metadata", "uid"), False)
 
     async def _wait_for_first_lists(self) -> None:
         """Let the watches deliver their first lists; what they do not deliver in time is read one by one."""
