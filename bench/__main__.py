@@ -1,7 +1,8 @@
 """Measure the operator side by side with bare Jobs, on a cluster of its own.
 
     python -m bench                      everything once; writes bench/results/latest.json and docs/performance.md
-    python -m bench --runs 3             medians and spread of three runs, each on a fresh cluster
+    python -m bench --runs 3             medians and spread of three runs, each on a fresh cluster; all but the first do
+                                         only what the figures are read from, no floors and no other operator
     python -m bench --scale 0.03         small loads, to see that it works; writes nothing but what --output names
     python -m bench --only burst,steady  some loads; likewise
     python -m bench --page               writes docs/performance.md and its charts anew from the last results
@@ -18,7 +19,7 @@ from pathlib import Path
 from bench import page, results
 from bench.ground import ground, say
 from bench.sizes import Sizes
-from bench.suite import ORDER, run
+from bench.suite import FIGURES, ORDER, run
 from tests.cluster.errors import ClusterError
 
 NAMES = tuple(name for name, _ in ORDER)
@@ -56,22 +57,23 @@ def main() -> int:
         return 0
     sizes = Sizes().scaled(given.scale) if given.scale != 1 else Sizes()
     whole = given.scale == 1 and not given.only
+    target = given.output or (results.LATEST if whole else None)
     found = results.head(sizes)
     runs = []
     try:
         for number in range(given.runs):
             say(f"run {number + 1} of {given.runs}")
             with ground(given.name, keep=given.keep_cluster) as place:
-                runs.append(asyncio.run(run(place, sizes, given.only)))
+                runs.append(asyncio.run(run(place, sizes, given.only or (FIGURES if number else frozenset()))))
             say(f"run {number + 1} took {runs[-1]['seconds'] / 60:.1f} min")
+            found |= results.summed(runs)
+            if target:
+                target.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     except ClusterError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    found |= results.summed(runs)
     print(page.screen(found))
-    target = given.output or (results.LATEST if whole else None)
     if target:
-        target.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
         say(f"results are in {target}")
     if whole and target == results.LATEST:
         page.write(found)

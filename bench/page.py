@@ -47,7 +47,7 @@ def generated(results: Results | None) -> str:
         return parts[0]
     parts += [" ".join(_notes(results)) + "\n"]
     parts += [f"![{alt}](charts/{name})\n" for name, (alt, _) in _charts(results).items()]
-    run = results["runs"][-1]
+    run = results["runs"][0]
     tables = (
         ("At once: for each operation or Job", _bursts(run)),
         ("Beside settled operations", _growth(run)),
@@ -119,6 +119,7 @@ def _growth(run: Results) -> Rows:
         ("memory, MB", ("rss_mb",)),
         ("its peak at the start, MB", ("restart_peak_mb",)),
         ("restart to first reconcile, s", ("restart_to_first_reconcile_s",)),
+        ("restart to ready, s", ("restart_to_ready_s",)),
         ("CPU of the start, s", ("restart_cpu_s",)),
         ("CPU per new operation, ms", ("probe", "cpu_ms", "operator")),
         ("own writes", ("probe", "own_writes")),
@@ -159,7 +160,7 @@ def _drift(run: Results) -> Rows:
 
 def _charts(results: Results) -> dict[str, tuple[str, str]]:
     """Description and drawing, by file name; those for which there are figures."""
-    run, found = results["runs"][-1], {}
+    run, found = results["runs"][0], {}
     loads = {name: load for name, load in _at_once(run).items() if load and "per_second" in load}
     if len(loads) > 1:
         rates = {name: load["per_second"] for name, load in loads.items()}

@@ -36,6 +36,9 @@ BARE = {
     "standing": "bare",
 }
 
+# Those the figures are read from; the others are there to compare with.
+FIGURES = frozenset({"burst", "preset", "steady", "standing"})
+
 
 async def run(ground: Ground, sizes: Sizes, only: frozenset[str]) -> dict[str, Any]:
     """Do the loads in `only` (empty: all). Raw figures by name, those of bare Jobs as `bare_before`, `bare_after`.
