@@ -68,6 +68,7 @@ def main() -> int:
             say(f"run {number + 1} took {runs[-1]['seconds'] / 60:.1f} min")
             found |= results.summed(runs)
             if target:
+                target.parent.mkdir(exist_ok=True)
                 target.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     except ClusterError as error:
         print(f"bench: {error}", file=sys.stderr)
