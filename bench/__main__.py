@@ -19,7 +19,7 @@ from pathlib import Path
 from bench import page, results
 from bench.ground import ground, say
 from bench.sizes import Sizes
-from bench.suite import FIGURES, ORDER, run
+from bench.suite import AGAIN, ORDER, run
 from tests.cluster.errors import ClusterError
 
 NAMES = tuple(name for name, _ in ORDER)
@@ -64,7 +64,7 @@ def main() -> int:
         for number in range(given.runs):
             say(f"run {number + 1} of {given.runs}")
             with ground(given.name, keep=given.keep_cluster) as place:
-                runs.append(asyncio.run(run(place, sizes, given.only or (FIGURES if number else frozenset()))))
+                runs.append(asyncio.run(run(place, sizes, given.only or (AGAIN if number else frozenset()))))
             say(f"run {number + 1} took {runs[-1]['seconds'] / 60:.1f} min")
             found |= results.summed(runs)
             if target:

@@ -36,8 +36,8 @@ BARE = {
     "standing": "bare",
 }
 
-# Those the figures are read from; the others are there to compare with.
-FIGURES = frozenset({"burst", "preset", "steady", "standing"})
+# What further runs do again: the loads that figures are read from; the others are there to compare with.
+AGAIN = frozenset({"burst", "preset", "steady", "standing"})
 
 
 async def run(ground: Ground, sizes: Sizes, only: frozenset[str]) -> dict[str, Any]:

@@ -104,7 +104,7 @@ async def _count(caller: Caller, namespace: str) -> int:
 
 
 def settled() -> Object:
-    """The status of a success as the operator writes it."""
+    """The status of a success with all conditions that there may be: no smaller than what the operator writes."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def condition(kind: str, value: str, reason: str, message: str) -> Object:

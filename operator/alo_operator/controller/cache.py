@@ -151,12 +151,8 @@ class Cache:
 
     # -- Jobs
 
-    def job_seen(self, body: Mapping[str, Any]) -> bool:
+    def job_seen(self, view: JobView) -> bool:
         """Take in a Job; False where no decision depends on the difference."""
-        return self.job_viewed(JobView.from_body(body))
-
-    def job_viewed(self, view: JobView) -> bool:
-        """The same of a Job that was read already."""
         uid = view.owner_uid
         if not uid or uid in self._deleted or self._claims_falsely(view):
             return False
@@ -174,18 +170,14 @@ class Cache:
         if view.started != (notes.started_seen is not None):
             # A resumed Job starts afresh, so this is forgotten too.
             self._notes[uid] = replace(notes, started_seen=clock.now() if view.started else None)
-        return old is None or not old.view.same_state(view)
+        return old is None or old.view != view
 
-    def job_deleted(self, body: Mapping[str, Any]) -> bool:
+    def job_deleted(self, view: JobView) -> bool:
         """Take in that a Job was watched going; its last state is kept for the outcome."""
-        return self.job_viewed_deleted(JobView.from_body(body))
-
-    def job_viewed_deleted(self, view: JobView) -> bool:
-        """The same of a Job that was read already."""
         if isinstance(self._operations.get(view.owner_uid), Resting):
             self._job_of_resting(view.owner_uid, there=False)
             return False
-        self.job_viewed(view)
+        self.job_seen(view)
         known = self._jobs.get(view.owner_uid)
         if known is None or known.view.uid != view.uid or known.gone:
             return False

@@ -65,7 +65,7 @@ def register(
     @kopf.on.event("batch", "v1", "jobs", registry=registry)
     async def job_event(event: Any, **_: Any) -> None:
         view = JobView.from_body(event["object"])
-        relevant = cache.job_viewed_deleted(view) if event["type"] == "DELETED" else cache.job_viewed(view)
+        relevant = cache.job_deleted(view) if event["type"] == "DELETED" else cache.job_seen(view)
         _count("Job", relevant)
         if relevant:
             if cache.due(view.owner_uid) is not None:

@@ -12,6 +12,7 @@ from alo_operator.api.phases import Promise
 from alo_operator.controller import metrics
 from alo_operator.controller.cache import Cache
 from alo_operator.desired.fields import section, text
+from alo_operator.desired.job_view import JobView
 from alo_operator.effects import clock, paths
 from alo_operator.effects.cluster import METADATA_ONLY, Cluster
 from alo_operator.errors import AloError, NotFound
@@ -171,7 +172,7 @@ class Resync:
                     body = await self._cluster.get(paths.job(meta["namespace"], meta["name"]))
                 except NotFound:
                     continue
-                if self._cache.job_seen(body):
+                if self._cache.job_seen(JobView.from_body(body)):
                     self._found("a Job differs", owner)
                     self._wake(owner, False)
         self._cache.jobs_listed(owners)

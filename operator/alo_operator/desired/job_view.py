@@ -30,6 +30,8 @@ class JobEnd:
 class JobView:
     """One Job; counts are pods, times are UTC, `resource_version` orders views of one uid.
 
+    Two views are equal where only their `resource_version` differs: no decision depends on that.
+
     `owner_uid` is the uid of its controller; after `--cascade=orphan`, which takes owner references away, it is the
     uid that our label names. `suspended` is what its spec asks for; `at_rest` that the Job controller has acted on it,
     so that `active` and `terminating` count what the suspension left. It stays until the controller has resumed it.
@@ -99,10 +101,6 @@ class JobView:
     def gives_value(self) -> bool:
         """Whether there is one result to read: a single completion, or index 0 of an Indexed Job."""
         return self.completions == 1 or self.indexed
-
-    def same_state(self, other: JobView) -> bool:
-        """Whether only the resourceVersion differs, if that: an event that no decision depends on."""
-        return self == other
 
 
 def _owner_uid(body: Mapping[str, Any]) -> str:

@@ -166,7 +166,7 @@ class Applier:
             # It may have been made all the same: whoever goes on has to look.
             self._records.note(operation.uid, replace(self._records.notes(operation.uid), finalizer_added=False))
             raise
-        self._records.job_seen(body)
+        self._records.job_seen(JobView.from_body(body))
 
     def _refused(self, operation: OperationView, reason: Reason, message: str, *, again: bool) -> None:
         notes = self._records.notes(operation.uid)
@@ -184,13 +184,13 @@ class Applier:
         patch = {"metadata": {"uid": step.uid, "resourceVersion": str(step.resource_version)}, "spec": dict(step.spec)}
         path = paths.job(operation.namespace, step.name)
         body = await self._writer.write("PATCH", path, params=_MANAGER, body=patch, content_type=MERGE_PATCH)
-        self._records.job_seen(body)
+        self._records.job_seen(JobView.from_body(body))
 
     async def _delete_job(self, operation: OperationView, step: DeleteJob) -> None:
         options = _delete_options("Background" if step.over else "Foreground", step.uid, step.resource_version)
         body = await self._writer.write("DELETE", paths.job(operation.namespace, step.name), body=options)
         if body.get("kind") == "Job":
-            self._records.job_seen(body)
+            self._records.job_seen(JobView.from_body(body))
         elif step.over:
             self._records.job_gone(operation.uid)
 
@@ -244,7 +244,8 @@ class Applier:
             return
         if job:
             try:
-                self._records.job_seen(await self._cluster.get(paths.job(operation.namespace, job)))
+                found = await self._cluster.get(paths.job(operation.namespace, job))
+                self._records.job_seen(JobView.from_body(found))
             except NotFound:
                 self._records.job_gone(operation.uid)
 

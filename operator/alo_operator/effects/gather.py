@@ -96,8 +96,9 @@ class Gatherer:
         except NotFound:
             self._records.job_gone(operation.uid)
             return replace(observed, job_gone=True, job_doubtful=False)
-        self._records.job_seen(body)
-        return replace(observed, job=JobView.from_body(body), job_doubtful=False)
+        job = JobView.from_body(body)
+        self._records.job_seen(job)
+        return replace(observed, job=job, job_doubtful=False)
 
     async def _template(self, observed: Observed) -> Observed:
         operation = observed.operation

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Notes, OperationView
 
 
@@ -23,7 +24,7 @@ class Records(Protocol):
     def operation_gone(self, uid: str) -> None:
         """The operation does not exist any more."""
 
-    def job_seen(self, body: Mapping[str, Any]) -> bool:
+    def job_seen(self, view: JobView) -> bool:
         """Take in a Job; whether that told anything new."""
 
     def job_gone(self, uid: str) -> None:

@@ -6,6 +6,7 @@ from alo_operator.api.model import to_wire
 from alo_operator.controller.cache import Cache
 from alo_operator.controller.resting import Resting
 from alo_operator.desired import record
+from alo_operator.desired.job_view import JobView
 from alo_operator.desired.observed import Notes
 from tests.support.builders import UID, at, make_job, make_operation
 
@@ -39,7 +40,7 @@ def test_a_deleted_operation_stays_deleted(cache):
     cache.operation_gone(UID)
 
     assert not cache.operation_seen(make_operation().version(99).body())
-    assert not cache.job_seen(make_job().body())
+    assert not cache.job_seen(make_job().view())
     assert cache.observe(UID) is None
     assert len(cache) == 0
 
@@ -66,7 +67,7 @@ def test_an_operation_of_the_same_name_is_another_one(cache):
 def test_what_rests_shrinks_to_a_few_words(cache):
     """Settled, followed, without our finalizer: nothing is due, and nothing of its work is kept."""
     cache.operation_seen(make_operation().with_finalizer().version(10).body())
-    cache.job_seen(make_job().body())
+    cache.job_seen(make_job().view())
     cache.note(UID, Notes(last_look=at(1)))
 
     assert cache.operation_seen(make_operation().settled().version(11).body())
@@ -108,7 +109,7 @@ def test_a_job_of_a_resting_operation_is_not_kept(cache):
     """Jobs stay for hours after the end; memory does not grow with them."""
     cache.operation_seen(make_operation().settled().body())
 
-    cache.job_seen(make_job().completed(at(5)).body())
+    cache.job_seen(make_job().completed(at(5)).view())
 
     assert (cache.job_versions(), cache._jobs, cache._notes) == ({}, {}, {})
 
@@ -118,7 +119,7 @@ def test_the_spec_is_kept_until_job_and_digest_are_there(cache):
     body = make_operation().to_start_within("5m").spec(input={"big": "x"}).with_finalizer().body()
     cache.operation_seen(body)
     assert cache.operation(UID).raw_spec is not None
-    cache.job_seen(make_job().body())
+    cache.job_seen(make_job().view())
     status = record.running(cache.operation(UID), make_job().view(), at(1), at(2))
 
     cache.operation_seen({**body, "metadata": {**body["metadata"], "resourceVersion": "11"}, "status": to_wire(status)})
@@ -132,10 +133,10 @@ def test_a_job_event_that_changes_no_decision_wakes_nobody(cache):
     """Only the version differs."""
     cache.operation_seen(make_operation().body())
 
-    assert cache.job_seen(make_job().version(20).body())
-    assert not cache.job_seen(make_job().version(21).body())
-    assert cache.job_seen(make_job().ready().version(22).body())
-    assert not cache.job_seen(make_job().version(21).body())
+    assert cache.job_seen(make_job().version(20).view())
+    assert not cache.job_seen(make_job().version(21).view())
+    assert cache.job_seen(make_job().ready().version(22).view())
+    assert not cache.job_seen(make_job().version(21).view())
     assert cache.observe(UID).job.ready == 1
 
 
@@ -143,9 +144,9 @@ def test_the_first_sight_of_a_started_job_is_noted(cache, clock):
     """And not moved by later ones."""
     cache.operation_seen(make_operation().body())
     clock.advance(3)
-    cache.job_seen(make_job().ready().version(21).body())
+    cache.job_seen(make_job().ready().version(21).view())
     clock.advance(3)
-    cache.job_seen(make_job().ready().status(failed=1).version(22).body())
+    cache.job_seen(make_job().ready().status(failed=1).version(22).view())
 
     assert cache.notes(UID).started_seen == at(3)
 
@@ -153,9 +154,9 @@ def test_the_first_sight_of_a_started_job_is_noted(cache, clock):
 def test_a_watched_deletion_makes_doubt_and_not_certainty(cache):
     """A lost label looks the same; the last state is kept, since it may hold the outcome."""
     cache.operation_seen(make_operation().body())
-    cache.job_seen(make_job().version(20).body())
+    cache.job_seen(make_job().version(20).view())
 
-    assert cache.job_deleted(make_job().completed(at(5)).version(21).body())
+    assert cache.job_deleted(make_job().completed(at(5)).version(21).view())
 
     observed = cache.observe(UID)
     assert (observed.job_doubtful, observed.job_gone) == (True, False)
@@ -165,11 +166,11 @@ def test_a_watched_deletion_makes_doubt_and_not_certainty(cache):
 def test_doubt_ends_when_the_job_is_seen_again(cache):
     """The API server's word counts, even at the version known."""
     cache.operation_seen(make_operation().body())
-    cache.job_seen(make_job().version(20).body())
+    cache.job_seen(make_job().version(20).view())
     cache.job_doubtful(UID)
     assert cache.observe(UID).job_doubtful
 
-    cache.job_seen(make_job().version(20).body())
+    cache.job_seen(make_job().version(20).view())
 
     assert not cache.observe(UID).job_doubtful
 
@@ -177,11 +178,11 @@ def test_doubt_ends_when_the_job_is_seen_again(cache):
 def test_a_job_known_to_be_gone_is_not_brought_back_by_old_news(cache):
     """The API server has been asked."""
     cache.operation_seen(make_operation().body())
-    cache.job_seen(make_job().version(20).body())
+    cache.job_seen(make_job().version(20).view())
     cache.job_gone(UID)
 
-    assert not cache.job_seen(make_job().ready().version(21).body())
-    assert not cache.job_deleted(make_job().version(22).body())
+    assert not cache.job_seen(make_job().ready().version(21).view())
+    assert not cache.job_deleted(make_job().version(22).view())
     assert cache.observe(UID).job_gone
     assert cache.job_versions() == {}
     assert cache.job_version(UID) == ("", -1)
@@ -193,14 +194,14 @@ def test_that_there_is_no_job_is_known_until_one_is_seen(cache):
     cache.job_gone(UID)
     assert cache.observe(UID).job_gone
 
-    cache.job_seen(make_job().body())
+    cache.job_seen(make_job().view())
 
     assert not cache.observe(UID).job_gone
 
 
 def test_a_job_may_be_seen_before_its_operation(cache):
     """Two watches have no common order."""
-    cache.job_seen(make_job().ready().body())
+    cache.job_seen(make_job().ready().view())
     assert cache.observe(UID) is None
 
     cache.operation_seen(make_operation().body())
@@ -213,8 +214,8 @@ def test_a_job_of_nobody_is_passed_over(cache):
     job = make_job().orphaned()
     job._body["metadata"]["labels"] = {}
 
-    assert not cache.job_seen(job.body())
-    assert not cache.job_deleted(job.body())
+    assert not cache.job_seen(job.view())
+    assert not cache.job_deleted(job.view())
 
 
 def test_notes_are_kept_only_for_what_is_under_way(cache):
@@ -241,11 +242,11 @@ def test_a_job_of_another_name_does_not_take_the_place_of_the_real_one(cache, be
     false["metadata"] |= {"name": "resize-too", "uid": "false"}
     if before:
         cache.operation_seen(make_operation().body())
-        cache.job_seen(make_job().version(20).body())
-        assert not cache.job_seen(false)
+        cache.job_seen(make_job().version(20).view())
+        assert not cache.job_seen(JobView.from_body(false))
         assert cache.observe(UID).job.name == make_job().body()["metadata"]["name"]
         return
-    cache.job_seen(false)
+    cache.job_seen(JobView.from_body(false))
     cache.operation_seen(make_operation().with_finalizer().body())
     observed = cache.observe(UID)
     assert (observed.job, observed.job_gone) == (None, False), "the real one has to be asked for"

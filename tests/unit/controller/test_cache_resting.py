@@ -42,17 +42,17 @@ def test_a_job_is_due_only_where_there_is_one(cache):
     cache.operation_seen(settled().body())
     assert cache.due(UID) is None
 
-    assert cache.job_seen(done().body())
+    assert cache.job_seen(done().view())
     assert cache.due(UID) == seconds(END + DAY)
-    assert not cache.job_seen(done().version(21).body())
+    assert not cache.job_seen(done().version(21).view())
 
-    cache.job_deleted(done().body())
+    cache.job_deleted(done().view())
     assert cache.due(UID) is None
 
 
 def test_a_job_seen_first_is_not_forgotten(cache):
     """As a list of Jobs may come before that of operations."""
-    cache.job_seen(done().body())
+    cache.job_seen(done().view())
     cache.operation_seen(settled().body())
 
     assert list(cache.resting()) == [(UID, seconds(END + DAY))]
@@ -60,7 +60,7 @@ def test_a_job_seen_first_is_not_forgotten(cache):
 
 def test_a_job_that_is_going_is_as_good_as_gone(cache):
     """Nobody needs to delete it again."""
-    cache.job_seen(done().deleting(at(70)).body())
+    cache.job_seen(done().deleting(at(70)).view())
     cache.operation_seen(settled().body())
 
     assert cache.due(UID) is None
@@ -68,7 +68,7 @@ def test_a_job_that_is_going_is_as_good_as_gone(cache):
 
 def test_a_record_is_due_by_itself(cache):
     """Whichever comes first."""
-    cache.job_seen(done().body())
+    cache.job_seen(done().view())
     cache.operation_seen(settled(job="1h", record="30m").body())
 
     assert cache.due(UID) == seconds(END + 1800)
@@ -78,14 +78,14 @@ def test_the_default_is_the_settings(clock):
     """`never` means that nothing is due."""
     for default, due in (("5m", seconds(END + 300)), (None, None)):
         cache = Cache(Settings(retention_job=default))
-        cache.job_seen(done().body())
+        cache.job_seen(done().view())
         cache.operation_seen(settled().body())
         assert cache.due(UID) == due
 
 
 def test_an_edit_wakes_what_rests_and_the_job_is_remembered(cache):
     """No read is needed to know of it."""
-    cache.job_seen(done().body())
+    cache.job_seen(done().view())
     cache.operation_seen(settled().version(10).body())
     cache.operation_seen(settled(job="1h").generation(2).version(11).body())
     assert not cache.observe(UID).job_gone
@@ -98,7 +98,7 @@ def test_an_edit_wakes_what_rests_and_the_job_is_remembered(cache):
 def test_what_is_revived_is_whole_and_goes_back_to_rest(cache):
     """With what is still to come; what has been looked into is not looked into again."""
     operation = settled(job="1h", record="2h")
-    cache.job_seen(done().body())
+    cache.job_seen(done().view())
     cache.operation_seen(operation.body())
 
     view = revived(cache, operation)
@@ -116,11 +116,11 @@ def test_what_is_revived_is_whole_and_goes_back_to_rest(cache):
 def test_a_job_that_is_not_to_be_deleted_is_not_asked_for_for_ever(cache):
     """A copy of it, or somebody else's under our label, was looked at once."""
     operation = settled(job="0", record="2h")
-    cache.job_seen(done().body())
+    cache.job_seen(done().view())
     cache.operation_seen(operation.body())
 
     view = revived(cache, operation)
-    cache.job_seen(make_job().uid("a copy").body())
+    cache.job_seen(make_job().uid("a copy").view())
     cache.rest(view, at(END + 7200))
 
     assert cache.due(UID) == seconds(END + 7200)

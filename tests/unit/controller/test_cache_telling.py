@@ -74,7 +74,7 @@ def test_what_is_revived_for_an_attempt_still_has_what_a_message_needs(cache):
 def test_a_pass_puts_it_to_rest_where_there_is_time(cache):
     """Also one that has never rested before; its Job is remembered."""
     cache.operation_seen(telling(SOON).body())
-    cache.job_seen(make_job().completed(at(END)).body())
+    cache.job_seen(make_job().completed(at(END)).view())
     view = cache.operation(UID)
 
     cache.rest(view, at(50))

@@ -9,6 +9,7 @@ from alo_operator.controller.cache import Cache
 from alo_operator.controller.pool import Pool, Tools
 from alo_operator.controller.reminders import EVERY, Reminders
 from alo_operator.controller.workqueue import WorkQueue
+from alo_operator.desired.job_view import JobView
 from alo_operator.effects.apply import Applier
 from alo_operator.effects.gather import Gatherer
 from alo_operator.effects.writer import Writer
@@ -43,7 +44,7 @@ class Keeper:
         """Give it its Job."""
         owner = self.api.find("asyncoperations", name)
         job = make_job(make_operation(name, owner["metadata"]["uid"])).completed(at(END)).body()
-        self.cache.job_seen(self.api.add("jobs", job))
+        self.cache.job_seen(JobView.from_body(self.api.add("jobs", job)))
 
     def live(self, *script):
         """Go through a script: until a time, in seconds from noon, or something to be called then."""
